@@ -1,0 +1,13 @@
+/** tchar, RFC 9110 §5.6.2. */
+const TCHAR = new Uint8Array(256)
+for (const char of "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ") {
+  TCHAR[char.charCodeAt(0)] = 1
+}
+
+/** Whether `text` is a token (RFC 9110 §5.6.2): a field name, a method. */
+export function isToken(text: string): boolean {
+  for (let i = 0; i < text.length; i++) {
+    if (TCHAR[text.charCodeAt(i)] !== 1) return false
+  }
+  return text.length > 0
+}

@@ -1,0 +1,135 @@
+import { CrankerError, type Delivered } from '../errors.js'
+import type { RawHeaders } from '../head.js'
+import { decodeResponseHead, decodeTrailers } from '../head-text.js'
+import type { ResponseHandler } from '../session.js'
+import { RST_BY_ROUTER, RST_REFUSED } from './frame.js'
+import { Stream, type StreamHost } from './stream.js'
+import * as half from './stream-state.js'
+
+/** Interim responses of one exchange at most: they are not under flow control on their way to the client. */
+const MAX_INTERIM = 16
+
+/** The router's end of an exchange: sends a request, receives a response. */
+export class RequestStream extends Stream {
+  readonly #handler: ResponseHandler
+  #interim = 0
+
+  constructor(id: number, host: StreamHost, frames: readonly Buffer[], end: boolean, handler: ResponseHandler) {
+    super(id, host)
+    this.#handler = handler
+    this.local = end ? 'ended' : 'body'
+    this.out.pushHead(frames, end)
+    host.scheduler.schedule(this.out)
+  }
+
+  /** The connector has not taken this request (goaway). */
+  refuse(reason: string): void {
+    if (!this.over) this.fail(refused(reason))
+  }
+
+  receiveReset(code: number | undefined, text: string): void {
+    if (this.over) return
+    if (code === RST_REFUSED && this.host.capabilities.refuse && this.remote === 'head') return this.fail(refused(text))
+    this.fail(
+      new CrankerError('CRANKER_ERR_PEER_RESET', `The connector ended the exchange (${described(code, text)})`, {
+        initiator: 'peer',
+        delivered: this.delivered,
+      }),
+    )
+  }
+
+  lost(error: CrankerError): void {
+    if (this.over) return
+    const delivered: Delivered = this.out.headSent ? this.delivered : 'no'
+    this.fail(
+      new CrankerError(error.code, error.message, { initiator: error.initiator, delivered, cause: error.cause }),
+    )
+  }
+
+  onSent(): void {
+    // The exchange ends with the response.
+  }
+
+  protected get delivered(): 'maybe' | 'yes' {
+    return this.remote === 'head' ? 'maybe' : 'yes'
+  }
+
+  protected receiveHead(text: string, end: boolean): void {
+    const head = decodeResponseHead(text)
+    if (head.status < 200 && head.status !== 101) {
+      // From peers without the capability too: what follows is the final head, and nothing else would help the client.
+      if (half.interim(this.remote, end) === undefined)
+        return this.violation('an interim response that ends the stream')
+      if (++this.#interim > MAX_INTERIM) return this.violation('too many interim responses')
+      if (this.host.capabilities.informational) this.#handler.onInfo(head)
+      return
+    }
+    if (head.status === 101 && !this.host.capabilities.upgrade) {
+      return this.abort(
+        new CrankerError('CRANKER_ERR_BAD_RESPONSE', 'The service answered 101 to a request without an upgrade', {
+          initiator: 'peer',
+          delivered: 'yes',
+        }),
+      )
+    }
+    this.remote = half.head(this.remote, end) ?? this.remote
+    this.#handler.onHead(head, end)
+    if (end && !this.over) this.remoteEnded(undefined)
+  }
+
+  protected decodeTrailers(text: string): RawHeaders {
+    return decodeTrailers(text)
+  }
+
+  protected deliver(chunk: Buffer): void {
+    this.#handler.onData(chunk)
+  }
+
+  protected room(): void {
+    this.#handler.onDrain()
+  }
+
+  /** The response is complete, and with it the exchange, whatever is left of the request. */
+  protected remoteEnded(trailers: RawHeaders | undefined): void {
+    if (!this.out.finished) {
+      this.tellReset(new CrankerError('CRANKER_ERR_CLOSED', 'The response is complete'))
+      this.discard()
+    } else {
+      this.release()
+    }
+    this.#handler.onEnd(trailers)
+  }
+
+  protected localEnded(): void {
+    // The exchange ends with the response.
+  }
+
+  protected failed(error: CrankerError): void {
+    this.#handler.onError(error)
+  }
+
+  protected override tellReset(error: CrankerError): void {
+    // Still in our own queue: the peer need never hear of it.
+    if (this.out.headSent) super.tellReset(error)
+  }
+
+  protected resetCode(): number {
+    return RST_BY_ROUTER
+  }
+}
+
+function refused(reason: string): CrankerError {
+  return new CrankerError(
+    'CRANKER_ERR_REFUSED',
+    `The connector did not take the request: ${reason || 'no reason given'}`,
+    {
+      initiator: 'peer',
+      delivered: 'no',
+    },
+  )
+}
+
+/** For error messages: what an RST_STREAM said. */
+export function described(code: number | undefined, text: string): string {
+  return [code === undefined ? 'no code' : `code ${code}`, ...(text === '' ? [] : [text])].join(', ')
+}

@@ -1,0 +1,111 @@
+import { CrankerError } from '../errors.js'
+import type { RawHeaders, RequestHead, ResponseHead } from '../head.js'
+import { decodeRequestHead, decodeTrailers, encodeResponseHead } from '../head-text.js'
+import type { BodyHandler, ResponseExchange } from '../session.js'
+import { RST_BY_CONNECTOR, RST_REFUSED } from './frame.js'
+import { encodeHeadBlock } from './head-block.js'
+import { described } from './request-stream.js'
+import { Stream, type StreamHost } from './stream.js'
+import * as half from './stream-state.js'
+
+/** Announces a request whose head is complete. */
+export type OnRequest = (head: RequestHead, end: boolean, exchange: ResponseExchange) => BodyHandler | undefined
+
+/** The connector's end of an exchange: receives a request, sends a response. */
+export class ResponseStream extends Stream implements ResponseExchange {
+  readonly #onRequest: OnRequest
+  #handler: BodyHandler | undefined
+
+  constructor(id: number, host: StreamHost, onRequest: OnRequest) {
+    super(id, host)
+    this.#onRequest = onRequest
+  }
+
+  head(head: ResponseHead, end: boolean): void {
+    if (this.over || this.local !== 'head') return
+    this.local = half.head(this.local, false) ?? this.local
+    // JC never sets END_STREAM on a head: even 204 and HEAD end with an empty DATA. Every published router takes that.
+    this.out.pushHead(encodeHeadBlock(this.id, encodeResponseHead(head), false), false)
+    this.host.scheduler.schedule(this.out)
+    if (end) this.end()
+  }
+
+  info(head: ResponseHead): void {
+    if (this.over || this.local !== 'head' || !this.host.capabilities.informational) return
+    this.out.pushHead(encodeHeadBlock(this.id, encodeResponseHead(head), false), false)
+    this.host.scheduler.schedule(this.out)
+  }
+
+  receiveReset(code: number | undefined, text: string): void {
+    if (this.over) {
+      // The response was complete here but not yet sent: now nobody wants the rest.
+      if (!this.out.finished) this.discard()
+      return
+    }
+    this.fail(
+      new CrankerError('CRANKER_ERR_PEER_RESET', `The router ended the exchange (${described(code, text)})`, {
+        initiator: 'peer',
+      }),
+    )
+  }
+
+  lost(error: CrankerError): void {
+    if (this.over) this.discard()
+    else this.fail(error)
+  }
+
+  onSent(): void {
+    if (this.over) this.release()
+  }
+
+  protected get delivered(): 'maybe' {
+    return 'maybe'
+  }
+
+  protected receiveHead(text: string, end: boolean): void {
+    const head = decodeRequestHead(text)
+    this.remote = half.head(this.remote, end) ?? this.remote
+    const handler = this.#onRequest(head, end, this)
+    if (this.over) return
+    if (handler === undefined) {
+      return this.abort(
+        new CrankerError('CRANKER_ERR_INTERNAL', 'A request was neither taken nor ended; this is a bug'),
+      )
+    }
+    this.#handler = handler
+    if (end) handler.onEnd(undefined)
+  }
+
+  protected decodeTrailers(text: string): RawHeaders {
+    return decodeTrailers(text)
+  }
+
+  protected deliver(chunk: Buffer): void {
+    this.#handler?.onData(chunk)
+  }
+
+  protected room(): void {
+    this.#handler?.onDrain()
+  }
+
+  protected remoteEnded(trailers: RawHeaders | undefined): void {
+    this.#handler?.onEnd(trailers)
+  }
+
+  /** The response is complete: nobody waits for the rest of the request. What is queued is still sent. */
+  protected localEnded(): void {
+    this.over = true
+    this.#handler = undefined
+    if (this.out.finished) this.release()
+  }
+
+  protected failed(error: CrankerError): void {
+    const handler = this.#handler
+    this.#handler = undefined
+    handler?.onError(error)
+  }
+
+  protected resetCode(error: CrankerError): number {
+    return error.code === 'CRANKER_ERR_REFUSED' && this.host.capabilities.refuse ? RST_REFUSED : RST_BY_CONNECTOR
+  }
+}
