@@ -1,0 +1,30 @@
+import type { CrankerError } from '../protocol/errors.js'
+import type { InboundRequest } from './inbound/inbound.js'
+import type { AccessEntry } from './options.js'
+import type { RegisteredSession } from './routing/source.js'
+
+/** What is known about a request when it is over. */
+export interface Outcome {
+  readonly inbound: InboundRequest
+  readonly status: number | undefined
+  readonly bytesIn: number
+  readonly bytesOut: number
+  readonly duration: number
+  readonly registered: RegisteredSession | undefined
+  readonly error: CrankerError | undefined
+}
+
+export function accessEntry({ inbound, registered, error, ...counts }: Outcome): AccessEntry {
+  return {
+    requestId: inbound.id,
+    method: inbound.method,
+    host: inbound.authority,
+    target: inbound.target,
+    httpVersion: inbound.httpVersion,
+    remoteAddress: inbound.remoteAddress,
+    ...counts,
+    route: registered?.route,
+    connectorInstanceID: registered?.connectorInstanceID,
+    error: error?.code,
+  }
+}

@@ -1,0 +1,329 @@
+import type { RawHeaders, ResponseHead } from '../../protocol/head.js'
+import { CrankerError } from '../../protocol/errors.js'
+import { isToken } from '../../protocol/token.js'
+import { errorAnswer } from '../responses.js'
+import { v7 as uuidv7 } from 'uuid'
+import type { ClientMessage, ClientResponse } from './client-message.js'
+import type { ClientConnection } from './connection.js'
+import type { InboundHandler, InboundRequest } from './inbound.js'
+import { PresenceProbe } from './presence-probe.js'
+import type { Refusal, RequestFacts } from './validity.js'
+
+/** Interim responses (RFC 9110 §15.2) passed on per request: nobody needs more, and they are not under backpressure. */
+const MAX_INFOS = 16
+/** A client that ends its side this soon after its body has only finished sending (`nc -N`). */
+const HALF_CLOSE_MS = 1_000
+const NOT_IN_VALUE = /[^\t\x20-\x7e\x80-\xff]/
+
+/** Nothing is sent in these states yet: `open`, `held`. Then `sending`, `ended` (all handed to node) and `over`. */
+type State = 'open' | 'held' | 'sending' | 'ended' | 'over'
+
+const nobody: InboundHandler = {
+  onBody: () => undefined,
+  onBodyEnd: () => undefined,
+  onTaken: () => undefined,
+  onGone: () => undefined,
+  onFinished: () => undefined,
+}
+
+/** One HTTP/1.x request and its response. Its connection runs one at a time. */
+export class Http1Request implements InboundRequest {
+  readonly method: string
+  readonly headers: RawHeaders
+  readonly httpVersion: string
+  readonly target: string
+  readonly path: string
+  readonly host: string
+  readonly authority: string
+  readonly hasBody: boolean
+  readonly contentLength: number | undefined
+  readonly expectsContinue: boolean
+  handler: InboundHandler = nobody
+
+  readonly #connection: ClientConnection
+  readonly #request: ClientMessage
+  readonly #response: ClientResponse
+  #state: State = 'open'
+  #held: Buffer | undefined
+  #id: string | undefined
+  #started = false
+  #infos = 0
+  #bodyEnded = 0
+  /** The response has neither content-length nor chunks: its end is the end of the connection. */
+  #closeDelimited = false
+  #sizes: number[] | undefined
+  #onWritten: (() => void) | undefined
+  #probe: PresenceProbe | undefined
+
+  /** Without `facts`: a request that is only going to be refused. */
+  constructor(
+    connection: ClientConnection,
+    request: ClientMessage,
+    response: ClientResponse,
+    facts: RequestFacts | undefined,
+  ) {
+    this.#connection = connection
+    this.#request = request
+    this.#response = response
+    this.method = request.method as string
+    this.headers = request.rawHeaders
+    this.httpVersion = request.httpVersion
+    this.target = facts?.target ?? ''
+    this.path = facts?.path ?? ''
+    this.host = facts?.host ?? ''
+    this.authority = facts?.authority ?? ''
+    this.hasBody = facts === undefined ? hasFraming(request.rawHeaders) : facts.hasBody
+    this.contentLength = facts?.contentLength
+    this.expectsContinue = facts?.expectsContinue ?? false
+    response.owner = this
+    response.on('finish', onResponseFinish)
+  }
+
+  get id(): string {
+    return (this.#id ??= uuidv7())
+  }
+
+  get secure(): boolean {
+    return this.#connection.secure
+  }
+
+  get remoteAddress(): string {
+    return this.#connection.remoteAddress
+  }
+
+  get remotePort(): number {
+    return this.#connection.remotePort
+  }
+
+  get localPort(): number {
+    return this.#connection.localPort
+  }
+
+  /** The client has sent the whole request. */
+  get requestComplete(): boolean {
+    return this.#request.complete
+  }
+
+  /** The response is complete, as far as we are concerned. */
+  get answered(): boolean {
+    return !this.#receiving()
+  }
+
+  start(): void {
+    if (this.#started || !this.#receiving()) return
+    this.#started = true
+    if (this.expectsContinue) this.#response.writeContinue()
+    const request = this.#request
+    request.on('data', (chunk: Buffer) => {
+      if (this.#receiving()) this.handler.onBody(chunk)
+    })
+    request.on('end', () => {
+      this.#bodyEnded = performance.now()
+      if (this.#receiving()) this.handler.onBodyEnd()
+    })
+  }
+
+  pause(): void {
+    if (this.#receiving()) this.#request.pause()
+  }
+
+  resume(): void {
+    if (this.#receiving()) this.#request.resume()
+  }
+
+  info(head: ResponseHead): void {
+    if (this.#state !== 'open' || this.httpVersion === '1.0' || this.#infos >= MAX_INFOS) return
+    this.#infos++
+    let text = `HTTP/1.1 ${head.status} ${NOT_IN_VALUE.test(head.reason) ? '' : head.reason}\r\n`
+    for (let i = 0; i + 1 < head.headers.length; i += 2) {
+      const name = head.headers[i] as string
+      const value = head.headers[i + 1] as string
+      // An interim response is a hint: what is invalid in it is left out.
+      if (isToken(name) && !NOT_IN_VALUE.test(value)) text += `${name}: ${value}\r\n`
+    }
+    this.#connection.socket.write(`${text}\r\n`, 'latin1')
+  }
+
+  respond(head: ResponseHead): void {
+    if (this.#state !== 'open') return
+    const response = this.#response
+    // A client told to close may send nothing more, and what it has pipelined is not answered.
+    const headers = this.#connection.closing ? [...head.headers, 'Connection', 'close'] : (head.headers as string[])
+    try {
+      response.writeHead(head.status, head.reason, headers)
+    } catch (cause) {
+      // node's own check (a status like 99, a CR in a value): the last barrier before the wire.
+      throw new CrankerError('CRANKER_ERR_BAD_RESPONSE', 'the response head is not valid HTTP', {
+        initiator: 'peer',
+        delivered: 'yes',
+        cause,
+      })
+    }
+    this.#state = 'held'
+    this.#probe?.stop()
+    this.#closeDelimited = isCloseDelimited(response, this.httpVersion, head)
+    process.nextTick(flushHeld, this)
+  }
+
+  write(chunk: Buffer): void {
+    if (this.#state === 'held') {
+      if (this.#held === undefined) {
+        this.#held = chunk
+        return
+      }
+      this.flush()
+    }
+    if (this.#state === 'sending') this.#send(chunk)
+  }
+
+  end(): void {
+    if (this.#state !== 'held' && this.#state !== 'sending') return
+    const held = this.#held
+    this.#held = undefined
+    this.#state = 'ended'
+    if (this.#bodyUnread()) this.#connection.linger(this.#request)
+    if (held === undefined) this.#response.end()
+    else this.#response.end(held)
+  }
+
+  abort(error: CrankerError): number | undefined {
+    if (this.#state === 'over') return undefined
+    if (this.#state === 'open') return this.#answer(error, undefined)
+    this.#cut()
+    return undefined
+  }
+
+  /** Answers a request that did not get as far as the proxy. */
+  refuse(refusal: Refusal): void {
+    this.#answer(refusal.error, refusal.status)
+  }
+
+  /** What was held back until the end of the turn leaves. */
+  flush(): void {
+    if (this.#state !== 'held') return
+    this.#state = 'sending'
+    const held = this.#held
+    this.#held = undefined
+    if (held === undefined) this.#response.flushHeaders()
+    else this.#send(held)
+  }
+
+  /** The response is handed over whole. */
+  finished(): void {
+    if (this.#state !== 'ended') return
+    this.#state = 'over'
+    this.#connection.responseFinished(this)
+    this.handler.onFinished()
+  }
+
+  /** The connection is gone. */
+  lost(error: CrankerError): void {
+    if (this.#state === 'over') return
+    this.#state = 'over'
+    this.#held = undefined
+    this.#probe?.stop()
+    this.handler.onGone(error)
+  }
+
+  /** The rest of the request is not HTTP. */
+  broken(error: CrankerError): void {
+    const { handler } = this
+    if (this.#state === 'over' || this.#state === 'ended') return
+    if (this.#state === 'open') this.#answer(error, undefined)
+    else this.#cut()
+    handler.onGone(error)
+  }
+
+  /**
+   * The client has ended its side. Either it only wants to say that no request follows, or it is gone; TCP does not
+   * tell. Before the response head it is given the benefit of the doubt, and interim responses find out. After the head, only a client that has just finished its body is believed.
+   * Returns false when it counts as gone.
+   */
+  clientEnded(pipelined: boolean): boolean {
+    switch (this.#state) {
+      case 'open':
+        // Any client must bear any number of these (RFC 9110 §15.2), but HTTP/1.0 does not know them.
+        if (this.httpVersion !== '1.0') this.#probe = new PresenceProbe(() => this.#response.writeContinue())
+        return true
+      case 'held':
+      case 'sending':
+        return pipelined || (this.hasBody && performance.now() - this.#bodyEnded < HALF_CLOSE_MS)
+      case 'ended':
+      case 'over':
+        return true
+    }
+  }
+
+  #receiving(): boolean {
+    return this.#state !== 'ended' && this.#state !== 'over'
+  }
+
+  #send(chunk: Buffer): void {
+    if (chunk.length === 0) return
+    const sizes = (this.#sizes ??= [])
+    sizes.push(chunk.length)
+    this.#response.write(
+      chunk,
+      (this.#onWritten ??= () => {
+        const size = sizes.shift()
+        if (size !== undefined && this.#state !== 'over') this.handler.onTaken(size)
+      }),
+    )
+  }
+
+  /** The whole response at once: nothing is left to be told to anybody. */
+  #answer(error: CrankerError, status: number | undefined): number {
+    this.handler = nobody
+    this.#probe?.stop()
+    const connection = this.#connection
+    const { head, body } = errorAnswer({
+      error,
+      status,
+      requestId: this.id,
+      headers: this.headers,
+      viaName: connection.viaName,
+    })
+    this.#state = 'ended'
+    const unread = this.#bodyUnread()
+    const headers = unread || connection.closing ? [...head.headers, 'Connection', 'close'] : (head.headers as string[])
+    this.#response.writeHead(head.status, head.reason, headers)
+    if (unread) connection.linger(this.#request)
+    this.#response.end(this.method === 'HEAD' ? undefined : body)
+    return head.status
+  }
+
+  #bodyUnread(): boolean {
+    return this.hasBody && !this.#request.complete
+  }
+
+  #cut(): void {
+    this.#state = 'over'
+    this.#held = undefined
+    this.handler = nobody
+    this.#connection.cut(this.#closeDelimited)
+  }
+}
+
+function onResponseFinish(this: ClientResponse): void {
+  this.owner?.finished()
+}
+
+function flushHeld(request: Http1Request): void {
+  request.flush()
+}
+
+function isCloseDelimited(response: ClientResponse, httpVersion: string, head: ResponseHead): boolean {
+  if (httpVersion !== '1.0' || response.req.method === 'HEAD') return false
+  for (let i = 0; i < head.headers.length; i += 2) {
+    if ((head.headers[i] as string).toLowerCase() === 'content-length') return false
+  }
+  return head.status !== 304 && head.status !== 204
+}
+
+function hasFraming(headers: RawHeaders): boolean {
+  for (let i = 0; i < headers.length; i += 2) {
+    const name = (headers[i] as string).toLowerCase()
+    if (name === 'content-length' || name === 'transfer-encoding') return true
+  }
+  return false
+}

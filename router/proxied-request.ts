@@ -1,0 +1,336 @@
+import type { Clock } from '../protocol/clock.js'
+import { CrankerError } from '../protocol/errors.js'
+import type { ResponseHead } from '../protocol/head.js'
+import type { Logger } from '../protocol/logger.js'
+import type { RequestExchange, ResponseHandler } from '../protocol/session.js'
+import { accessEntry } from './access.js'
+import type { ForwardingFields } from './forwarded.js'
+import type { InboundHandler, InboundRequest } from './inbound/inbound.js'
+import type { AccessEntry } from './options.js'
+import { badResponse, prepareResponse } from './response-head.js'
+import type { RegisteredSession, SessionSource, SessionWaiter } from './routing/source.js'
+
+/** What all requests of a proxy share. */
+export interface ProxyContext {
+  readonly source: SessionSource
+  readonly clock: Clock
+  readonly log: Logger
+  readonly forwarding: ForwardingFields
+  readonly accessLog: ((entry: AccessEntry) => void) | undefined
+  /** Counts up; the idle timeout is `idleSteps` of them. */
+  step: number
+  readonly idleSteps: number
+  readonly onDone: (request: ProxiedRequest) => void
+}
+
+/** Sockets that a request is offered to, when one after the other refuses it. */
+const MAX_ATTEMPTS = 3
+
+/**
+ * - `waiting`: for a socket
+ * - `sent`: the request is on its way, no response yet
+ * - `responding`: the client has been given the head
+ * - `finishing`: the exchange has ended well; the client is still taking what is left
+ * - `over`
+ */
+type State = 'waiting' | 'sent' | 'responding' | 'finishing' | 'over'
+
+/**
+ * One client request and its exchange, joined: bodies and backpressure flow, the first failure on either side ends
+ * both. One object receives all calls of a request, so that none needs a closure.
+ */
+export class ProxiedRequest implements InboundHandler, ResponseHandler, SessionWaiter {
+  readonly #context: ProxyContext
+  readonly #inbound: InboundRequest
+  readonly #started: number
+  #state: State = 'waiting'
+  #registered: RegisteredSession | undefined
+  #exchange: RequestExchange | undefined
+  #cancelWait: (() => void) | undefined
+  #attempts = 0
+  /** The request body flows, as far as we are concerned. */
+  #flowing = false
+  #bodyEnded = false
+  #status: number | undefined
+  /** Announced body bytes of the response; -1: unknown. */
+  #length = -1
+  #bodyless = false
+  #bytesIn = 0
+  #bytesOut = 0
+  /** Given to the client's socket and not yet taken by it. */
+  #untaken = 0
+  /** The step in which something last moved towards the service, and towards the client. */
+  #up: number
+  #down: number
+
+  constructor(context: ProxyContext, inbound: InboundRequest) {
+    this.#context = context
+    this.#inbound = inbound
+    this.#up = this.#down = context.step
+    // Only the access log wants to know.
+    this.#started = context.accessLog === undefined ? 0 : context.clock.now()
+    inbound.handler = this
+  }
+
+  begin(): void {
+    const { host, path } = this.#inbound
+    const registered = this.#context.source.take(host, path, this.#registered)
+    if (registered === undefined) this.#cancelWait = this.#context.source.wait(host, path, this)
+    else this.#open(registered)
+  }
+
+  // SessionWaiter
+
+  onSession(registered: RegisteredSession): void {
+    this.#cancelWait = undefined
+    this.#open(registered)
+  }
+
+  onFailed(error: CrankerError): void {
+    this.#cancelWait = undefined
+    this.fail(error)
+  }
+
+  // InboundHandler: the client's side
+
+  onBody(chunk: Buffer): void {
+    const exchange = this.#exchange
+    if (exchange === undefined) return
+    this.#up = this.#context.step
+    this.#bytesIn += chunk.length
+    const announced = this.#inbound.contentLength
+    if (announced !== undefined && this.#bytesIn > announced) {
+      this.fail(badBody('The body is longer than its Content-Length.'))
+    } else if (!exchange.write(chunk)) {
+      this.#flowing = false
+      this.#inbound.pause()
+    }
+  }
+
+  onBodyEnd(): void {
+    this.#up = this.#context.step
+    const announced = this.#inbound.contentLength
+    if (announced !== undefined && this.#bytesIn !== announced) {
+      this.fail(badBody('The body is shorter than its Content-Length.'))
+      return
+    }
+    this.#bodyEnded = true
+    this.#exchange?.end()
+  }
+
+  onTaken(bytes: number): void {
+    this.#down = this.#context.step
+    this.#untaken -= bytes
+    this.#exchange?.consumed(bytes)
+  }
+
+  onGone(error: CrankerError): void {
+    this.#cancelWait?.()
+    this.#exchange?.reset(error)
+    this.#done(error)
+  }
+
+  onFinished(): void {
+    this.#done(undefined)
+  }
+
+  // ResponseHandler: the service's side
+
+  onHead(head: ResponseHead, end: boolean): void {
+    if (this.#state !== 'sent') return
+    this.#down = this.#context.step
+    try {
+      const prepared = prepareResponse(head, this.#inbound.method, end)
+      this.#length = prepared.length
+      this.#bodyless = prepared.bodyless
+      this.#inbound.respond(prepared.head)
+      this.#status = head.status
+      this.#state = 'responding'
+    } catch (error) {
+      this.fail(asCrankerError(error))
+    }
+  }
+
+  onInfo(head: ResponseHead): void {
+    this.#down = this.#context.step
+    // 100 is ours to send, and 101 belongs to upgrades.
+    if (this.#state === 'sent' && head.status > 101 && head.status < 200) this.#inbound.info(head)
+  }
+
+  onData(chunk: Buffer): void {
+    this.#down = this.#context.step
+    if (this.#state !== 'responding') {
+      this.fail(badResponse('a body before its head'))
+      return
+    }
+    if (this.#bodyless) {
+      this.#exchange?.consumed(chunk.length)
+      return
+    }
+    this.#bytesOut += chunk.length
+    if (this.#length >= 0 && this.#bytesOut > this.#length) {
+      // The surplus would be read as the beginning of the next response.
+      this.#bytesOut -= chunk.length
+      this.fail(badResponse('its body is longer than its content-length'))
+      return
+    }
+    this.#untaken += chunk.length
+    this.#inbound.write(chunk)
+  }
+
+  onDrain(): void {
+    this.#up = this.#context.step
+    this.#flow()
+  }
+
+  onEnd(): void {
+    if (this.#state !== 'responding') {
+      this.fail(badResponse('it has no head'))
+      return
+    }
+    this.#exchange = undefined
+    if (this.#length >= 0 && this.#bytesOut !== this.#length) {
+      this.fail(badResponse('its body is shorter than its content-length'))
+      return
+    }
+    this.#state = 'finishing'
+    this.#down = this.#context.step
+    this.#inbound.end()
+  }
+
+  onError(error: CrankerError): void {
+    this.#exchange = undefined
+    if (this.#mayTryAnother(error)) this.#tryAnother()
+    else this.fail(error)
+  }
+
+  /** Ends both sides; the client is answered if it still can be. */
+  fail(error: CrankerError): void {
+    if (this.#state === 'over') return
+    this.#cancelWait?.()
+    this.#exchange?.reset(error)
+    this.#status = this.#inbound.abort(error) ?? this.#status
+    this.#done(error)
+  }
+
+  /** Called once per step. */
+  checkIdle(): void {
+    const { step, idleSteps } = this.#context
+    const up = step - this.#up > idleSteps
+    const down = step - this.#down > idleSteps
+    switch (this.#state) {
+      case 'waiting':
+        // The source has its own limit.
+        this.#up = this.#down = step
+        return
+      case 'sent':
+        if (up && down) this.fail(this.#idleError())
+        return
+      case 'responding':
+        // A client that left is invisible while its response is under backpressure, and so is a service while its
+        // request is: what stands still on one side is not excused by what moves on the other.
+        if ((up && down) || (down && this.#untaken > 0) || (up && this.#stalledUp())) this.fail(this.#idleError())
+        return
+      case 'finishing':
+        if (down) this.fail(this.#idleError())
+        return
+      case 'over':
+        return
+    }
+  }
+
+  #open(registered: RegisteredSession): void {
+    const inbound = this.#inbound
+    const { method, target, hasBody } = inbound
+    this.#registered = registered
+    this.#attempts++
+    const headers = this.#context.forwarding.apply(inbound)
+    try {
+      this.#exchange = registered.session.open({ method, target, headers }, !hasBody, this)
+    } catch (thrown) {
+      const error = asCrankerError(thrown)
+      if (this.#mayTryAnother(error)) this.#tryAnother()
+      else this.fail(error)
+      return
+    }
+    this.#state = 'sent'
+    this.#up = this.#down = this.#context.step
+    if (!hasBody) return
+    if (this.#bodyEnded) this.#exchange.end()
+    else if (this.#attempts === 1) {
+      this.#flowing = true
+      inbound.start()
+    } else this.#flow()
+  }
+
+  #flow(): void {
+    this.#flowing = true
+    this.#inbound.resume()
+  }
+
+  /** The service says that it was never given the request, and none of its body is lost. */
+  #mayTryAnother(error: CrankerError): boolean {
+    return (
+      (error.code === 'CRANKER_ERR_REFUSED' || error.code === 'CRANKER_ERR_CLOSED') &&
+      error.delivered === 'no' &&
+      (this.#state === 'sent' || this.#state === 'waiting') &&
+      this.#bytesIn === 0 &&
+      this.#attempts < MAX_ATTEMPTS
+    )
+  }
+
+  #tryAnother(): void {
+    this.#state = 'waiting'
+    this.#flowing = false
+    this.#inbound.pause()
+    this.begin()
+  }
+
+  #stalledUp(): boolean {
+    return this.#inbound.hasBody && !this.#bodyEnded && !this.#flowing
+  }
+
+  #idleError(): CrankerError {
+    // The client owes us the rest of its request, and nothing here holds it back.
+    if (this.#state === 'sent' && this.#inbound.hasBody && !this.#bodyEnded && this.#flowing) {
+      return new CrankerError('CRANKER_ERR_CLIENT_TIMEOUT', 'the client stopped sending its request', {
+        initiator: 'caller',
+      })
+    }
+    return new CrankerError('CRANKER_ERR_IDLE_TIMEOUT', 'no bytes flowed for the idle timeout', { initiator: 'peer' })
+  }
+
+  #done(error: CrankerError | undefined): void {
+    if (this.#state === 'over') return
+    this.#state = 'over'
+    this.#exchange = undefined
+    this.#cancelWait = undefined
+    this.#context.onDone(this)
+    const { accessLog, clock, log } = this.#context
+    if (accessLog === undefined) return
+    try {
+      accessLog(
+        accessEntry({
+          inbound: this.#inbound,
+          status: this.#status,
+          bytesIn: this.#bytesIn,
+          bytesOut: this.#bytesOut,
+          duration: clock.now() - this.#started,
+          registered: this.#registered,
+          error,
+        }),
+      )
+    } catch (thrown) {
+      log.error({ err: thrown }, 'the access log threw')
+    }
+  }
+}
+
+function badBody(message: string): CrankerError {
+  return new CrankerError('CRANKER_ERR_BAD_REQUEST', message, { initiator: 'caller' })
+}
+
+function asCrankerError(error: unknown): CrankerError {
+  if (error instanceof CrankerError) return error
+  return new CrankerError('CRANKER_ERR_INTERNAL', 'the request could not be handled', { cause: error })
+}

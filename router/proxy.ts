@@ -1,0 +1,80 @@
+import type { Clock, Timer } from '../protocol/clock.js'
+import type { CrankerError } from '../protocol/errors.js'
+import type { Logger } from '../protocol/logger.js'
+import { ForwardingFields, type ForwardingOptions } from './forwarded.js'
+import type { InboundRequest } from './inbound/inbound.js'
+import type { AccessEntry } from './options.js'
+import { ProxiedRequest, type ProxyContext } from './proxied-request.js'
+import type { SessionSource } from './routing/source.js'
+
+export interface ProxyOptions extends ForwardingOptions {
+  /** ms without a byte after which an exchange is ended. */
+  readonly idleTimeout: number
+  readonly accessLog: ((entry: AccessEntry) => void) | undefined
+}
+
+export interface ProxyDeps {
+  readonly source: SessionSource
+  readonly options: ProxyOptions
+  readonly clock: Clock
+  readonly log: Logger
+}
+
+/** The idle timeout in steps: an exchange is ended at most one step late. */
+const IDLE_STEPS = 16
+
+/** Clients' requests on their way through tunnels: one {@link ProxiedRequest} each, whatever the HTTP version. */
+export class Proxy {
+  readonly #context: ProxyContext
+  readonly #running = new Set<ProxiedRequest>()
+  /** One timer for all exchanges: activity costs them no more than noting the step. */
+  readonly #timer: Timer
+  #ticking = false
+
+  constructor({ source, options, clock, log }: ProxyDeps) {
+    this.#context = {
+      source,
+      clock,
+      log,
+      forwarding: new ForwardingFields(options),
+      accessLog: options.accessLog,
+      step: 0,
+      idleSteps: IDLE_STEPS,
+      onDone: (request) => this.#running.delete(request),
+    }
+    this.#timer = clock.timer(() => this.#tick(), Math.max(1, Math.ceil(options.idleTimeout / IDLE_STEPS)))
+    this.#timer.clear()
+  }
+
+  /** Requests that wait or run now. */
+  get running(): number {
+    return this.#running.size
+  }
+
+  handle(inbound: InboundRequest): void {
+    const request = new ProxiedRequest(this.#context, inbound)
+    this.#running.add(request)
+    if (!this.#ticking) {
+      this.#ticking = true
+      this.#timer.refresh()
+    }
+    request.begin()
+  }
+
+  /** Ends everything that is still running: the time for draining is over. */
+  abortAll(error: CrankerError): void {
+    for (const request of this.#running) request.fail(error)
+  }
+
+  /** Stops the timer; call it when nothing runs any more. */
+  close(): void {
+    this.#timer.clear()
+  }
+
+  #tick(): void {
+    this.#context.step++
+    for (const request of this.#running) request.checkIdle()
+    this.#ticking = this.#running.size > 0
+    if (this.#ticking) this.#timer.refresh()
+  }
+}
