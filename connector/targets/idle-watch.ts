@@ -1,0 +1,47 @@
+import type { Clock, Timer } from '../../protocol/clock.js'
+
+/** What {@link IdleWatch} looks after. Whoever moves a byte sets `idleTicks` to 0. */
+export interface Watched {
+  idleTicks: number
+  onIdleTimeout(): void
+}
+
+/** Ticks per timeout: it comes at most an eighth late. */
+const TICKS = 8
+
+/**
+ * One timer for all running requests. A byte that moves costs an assignment, no look at the clock; and a stall of our
+ * own event loop counts as one tick, however long it was.
+ */
+export class IdleWatch {
+  readonly #watched = new Set<Watched>()
+  readonly #timer: Timer
+  #running = false
+
+  constructor(clock: Clock, idleTimeout: number) {
+    this.#timer = clock.timer(() => {
+      this.#tick()
+    }, idleTimeout / TICKS)
+    this.#timer.clear()
+  }
+
+  add(watched: Watched): void {
+    this.#watched.add(watched)
+    if (this.#running) return
+    this.#running = true
+    this.#timer.refresh()
+  }
+
+  delete(watched: Watched): void {
+    this.#watched.delete(watched)
+  }
+
+  #tick(): void {
+    for (const watched of this.#watched) {
+      // The first tick may come at once, so one more than TICKS make a full timeout.
+      if (++watched.idleTicks > TICKS) watched.onIdleTimeout()
+    }
+    this.#running = this.#watched.size > 0
+    if (this.#running) this.#timer.refresh()
+  }
+}

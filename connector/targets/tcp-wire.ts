@@ -1,0 +1,134 @@
+import { connect as connectTcp, type Socket } from 'node:net'
+import { connect as connectTls, type TLSSocket } from 'node:tls'
+import type { Clock, Timer } from '../../protocol/clock.js'
+import type { Dial, Wire, WireHandler } from './wire.js'
+
+export interface TcpAddress {
+  readonly host: string
+  readonly port: number
+  readonly tls: boolean
+  /** ms for the TCP connection and, with TLS, its handshake. */
+  readonly connectTimeout: number
+}
+
+export function tcpDial(address: TcpAddress, clock: Clock): Dial {
+  return (handler) => new TcpWire(address, clock, handler)
+}
+
+/** Node gives every address 250 ms (happy eyeballs): a slow link would never connect. */
+const LEAST_ATTEMPT_TIMEOUT_MS = 250
+
+class TcpWire implements Wire {
+  readonly #socket: Socket | TLSSocket
+  readonly #handler: WireHandler
+  #connectTimer: Timer | undefined
+  #error: Error | undefined
+  #corked = false
+
+  constructor(address: TcpAddress, clock: Clock, handler: WireHandler) {
+    this.#handler = handler
+    const options = {
+      host: address.host,
+      port: address.port,
+      noDelay: true,
+      autoSelectFamilyAttemptTimeout: Math.max(LEAST_ATTEMPT_TIMEOUT_MS, Math.floor(address.connectTimeout / 4)),
+    }
+    // RFC 6066 §3: an IP address is no server name; node leaves it out by itself.
+    const socket = address.tls ? connectTls({ ...options, ALPNProtocols: ['http/1.1'] }) : connectTcp(options)
+    this.#socket = socket
+    readAfterFailedWrite(socket, (error) => {
+      this.#error ??= error
+      // The first one may run in this very turn, before the next poll.
+      setImmediate(() => setImmediate(() => socket.destroy()))
+    })
+    this.#connectTimer = clock.timer(() => {
+      this.#error = new Error(`no connection within ${address.connectTimeout} ms`)
+      socket.destroy()
+    }, address.connectTimeout)
+    socket.once(address.tls ? 'secureConnect' : 'connect', () => {
+      this.#connectTimer?.clear()
+      this.#connectTimer = undefined
+      handler.onConnect()
+    })
+    socket.on('data', (chunk: Buffer) => {
+      handler.onData(chunk)
+    })
+    socket.on('drain', () => {
+      handler.onDrain()
+    })
+    socket.on('end', () => {
+      // After a failed write this is the reset, and no end of anything.
+      if (this.#error === undefined) handler.onEnd()
+    })
+    socket.on('error', (error: Error) => {
+      this.#error ??= error
+    })
+    socket.once('close', () => {
+      this.#connectTimer?.clear()
+      handler.onClose(this.#error)
+    })
+  }
+
+  write(data: string | Buffer): boolean {
+    return typeof data === 'string' ? this.#socket.write(data, 'latin1') : this.#socket.write(data)
+  }
+
+  corkTurn(): void {
+    if (this.#corked) return
+    this.#corked = true
+    this.#socket.cork()
+    process.nextTick(uncork, this)
+  }
+
+  uncorkNow(): void {
+    this.#corked = false
+    this.#socket.uncork()
+  }
+
+  pause(): void {
+    this.#socket.pause()
+  }
+
+  resume(): void {
+    this.#socket.resume()
+  }
+
+  destroy(): void {
+    this.#socket.destroy()
+  }
+}
+
+function uncork(wire: TcpWire): void {
+  wire.uncorkNow()
+}
+
+type WriteCallback = (error?: Error | null) => void
+
+/**
+ * A target may answer before it has read the request (413) and close: then our next write fails although the answer
+ * lies in the receive queue, and node drops what it reads from a socket with an error. So a failed write is kept from
+ * the stream; `onFailed` is called when the event loop has read what precedes the reset, which is there by then.
+ */
+function readAfterFailedWrite(socket: Socket, onFailed: (error: Error) => void): void {
+  let failed = false
+  const guard = (callback: WriteCallback): WriteCallback => {
+    return (error) => {
+      if (error !== undefined && error !== null && !failed) {
+        failed = true
+        onFailed(error)
+      }
+      callback()
+    }
+  }
+  const write = socket._write.bind(socket)
+  socket._write = (chunk, encoding, callback) => {
+    if (failed) callback()
+    else write(chunk, encoding, guard(callback))
+  }
+  const writev = socket._writev?.bind(socket)
+  if (writev === undefined) return
+  socket._writev = (chunks, callback) => {
+    if (failed) callback()
+    else writev(chunks, guard(callback))
+  }
+}
