@@ -4,62 +4,77 @@ import { LINK_CLOSE_TIMEOUT_MS } from '../protocol/limits.js'
 import type { Dialing } from './dialer.js'
 import type { Tunnel } from './tunnel.js'
 
+/** How long handshakes that are under way may take before they are given up, ms. */
+const SETTLE_TIMEOUT_MS = 2_000
 /** How long a router may take to confirm a deregistration, ms. */
-export const DEREGISTER_TIMEOUT_MS = 2_000
+const DEREGISTER_TIMEOUT_MS = 2_000
 
-export interface Departure {
-  /** Those whose connection is not gone; whoever owns the set removes them as they go… */
+/** Who leaves. */
+export interface Departing {
+  /** Those whose connection is not gone, and those being opened; the owner removes them as they go. */
   readonly tunnels: ReadonlySet<Tunnel>
-  /** …and calls `done` when the last one has gone, which may be at once. The newest call replaces the one before. */
-  readonly whenEmpty: (done: () => void) => void
-  readonly clock: Clock
-  /** ms, for what runs. */
-  readonly timeout: number
-  /** Undefined when nothing is registered. */
-  readonly deregister: ((done: () => void) => Dialing) | undefined
+  /** `done` is called when no handshake is under way, which may be at once. */
+  whenSettled(done: () => void): void
+  /** Gives up the handshakes that are still under way. */
+  abandon(): void
+  /** `done` is called when the last connection is gone, which may be at once; it replaces the one given before. */
+  whenEmpty(done: () => void): void
+  /** `done` is called when the router has confirmed, refused, or cannot be reached. */
+  deregister(done: () => void): Dialing
 }
 
 /**
- * In this order: the router is told to send nothing more, and confirms; what it had sent before arrives and is served
- * (goaway, or the barrier of `Tunnel.leave`); what runs finishes, or is cut after `timeout`; the closing handshakes
- * complete, because a process that exits before its last frames are out takes them with it. Returns how many requests
- * were cut.
+ * In this order:
+ *
+ * 1. Handshakes under way complete. One that is given up now may have been accepted already, and the router would
+ *    hand a request to a dead socket before it notices.
+ * 2. The router is told to send nothing more, and confirms.
+ * 3. What it had sent before arrives and is served (`Tunnel.leave`).
+ * 4. What runs finishes, or is cut when `timeout` ms are over.
+ * 5. The closing handshakes complete: a process that exits before its last frames are out takes them with it.
+ *
+ * Returns how many requests were cut.
  */
-export async function depart(departure: Departure): Promise<number> {
-  const { tunnels, clock, timeout, deregister } = departure
+export async function depart(departing: Departing, clock: Clock, timeout: number): Promise<number> {
+  const { tunnels } = departing
   const deadline = clock.now() + timeout
-  if (deregister !== undefined) await confirmed(deregister, clock, Math.min(timeout, DEREGISTER_TIMEOUT_MS))
+  const left = (most: number): number => Math.max(0, Math.min(most, deadline - clock.now()))
+  const settled = (done: () => void): void => {
+    departing.whenSettled(done)
+  }
+  const empty = (done: () => void): void => {
+    departing.whenEmpty(done)
+  }
+  if (!(await within(clock, left(SETTLE_TIMEOUT_MS), settled))) departing.abandon()
+  if (tunnels.size === 0) return 0
+
+  let deregistration: Dialing | undefined
+  const confirmed = (done: () => void): void => {
+    deregistration = departing.deregister(done)
+  }
+  if (!(await within(clock, left(DEREGISTER_TIMEOUT_MS), confirmed))) deregistration?.cancel()
+
   for (const tunnel of tunnels) tunnel.leave('connector is stopping')
-  await gone(departure, deadline - clock.now())
+  await within(clock, left(timeout), empty)
   let cut = 0
   for (const { session } of tunnels) {
     cut += session?.load ?? 0
     session?.close(1001, 'connector stopped')
   }
-  await gone(departure, LINK_CLOSE_TIMEOUT_MS + 500)
+  await within(clock, LINK_CLOSE_TIMEOUT_MS + 500, empty)
   for (const { session } of tunnels) session?.terminate()
   return cut
 }
 
-function confirmed(deregister: (done: () => void) => Dialing, clock: Clock, ms: number): Promise<void> {
+/** True when `done` was called, false when `ms` were over before. */
+function within(clock: Clock, ms: number, subscribe: (done: () => void) => void): Promise<boolean> {
   return new Promise((resolve) => {
     const timer = clock.timer(() => {
-      dialing.cancel()
-      resolve()
+      resolve(false)
     }, ms)
-    const dialing = deregister(() => {
+    subscribe(() => {
       timer.clear()
-      resolve()
-    })
-  })
-}
-
-function gone({ whenEmpty, clock }: Departure, ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = clock.timer(resolve, Math.max(0, ms))
-    whenEmpty(() => {
-      timer.clear()
-      resolve()
+      resolve(true)
     })
   })
 }

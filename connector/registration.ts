@@ -3,9 +3,10 @@ import type { Clock, Timer } from '../protocol/clock.js'
 import type { CrankerError } from '../protocol/errors.js'
 import type { ProtocolVersion, SessionEnd } from '../protocol/session.js'
 import { Backoff } from './backoff.js'
-import type { Dialer, RegistrationFailure } from './dialer.js'
-import { depart } from './departure.js'
+import type { Dialer, Dialing, RegistrationFailure } from './dialer.js'
+import { depart, type Departing } from './departure.js'
 import type { Endpoint } from './discovery.js'
+import { Hold } from './hold.js'
 import type { ResolvedConnectorOptions, ResolvedRoute } from './options.js'
 import { boundedRetryAfter } from './retry-after.js'
 import type { Target } from './targets/target.js'
@@ -48,7 +49,7 @@ export interface RegistrationDeps {
   readonly random: () => number
 }
 
-export class Registration implements TunnelOwner {
+export class Registration implements TunnelOwner, Departing {
   readonly endpoint: Endpoint
   readonly route: ResolvedRoute
   /** Why the latest attempt failed; undefined since one has succeeded. */
@@ -64,9 +65,9 @@ export class Registration implements TunnelOwner {
   /** Sessions that are not over. */
   #open = 0
   #registered = false
-  #hold: Timer | undefined
-  #holdUntil = 0
+  readonly #hold: Hold
   #review: Timer | undefined
+  #settled: (() => void) | undefined
   #emptied: (() => void) | undefined
   #leaving = false
   #departure: Promise<number> | undefined
@@ -79,6 +80,9 @@ export class Registration implements TunnelOwner {
     this.#events = events
     const { window, maxWindow, backoffBase, backoffMax } = deps.options
     this.#window = new SlidingWindow(window, maxWindow)
+    this.#hold = new Hold(deps.clock, () => {
+      this.#fill()
+    })
     this.#backoff = new Backoff({ base: backoffBase, max: backoffMax, random: deps.random })
   }
 
@@ -86,10 +90,10 @@ export class Registration implements TunnelOwner {
     if (this.#left) return 'left'
     if (this.#leaving) return 'leaving'
     if (this.#registered) return 'registered'
-    return this.#hold === undefined ? 'connecting' : 'waiting'
+    return this.#hold.active ? 'waiting' : 'connecting'
   }
 
-  get tunnels(): Iterable<Tunnel> {
+  get tunnels(): ReadonlySet<Tunnel> {
     return this.#tunnels
   }
 
@@ -100,7 +104,7 @@ export class Registration implements TunnelOwner {
 
   /** ms until the next attempt; undefined when none is being waited for. */
   get retryIn(): number | undefined {
-    return this.#hold === undefined ? undefined : this.#remaining()
+    return this.#hold.active ? this.#hold.remaining : undefined
   }
 
   start(): void {
@@ -118,26 +122,36 @@ export class Registration implements TunnelOwner {
 
   async #leave(timeout: number): Promise<number> {
     this.#leaving = true
-    this.#hold?.clear()
+    this.#hold.clear()
     this.#review?.clear()
-    for (const tunnel of this.#waiting) if (tunnel.abandon()) this.#tunnels.delete(tunnel)
-    this.#waiting.clear()
-    const { dialer, clock } = this.#deps
-    const deregister =
-      this.#open === 0 ? undefined : (done: () => void) => dialer.deregister(this.endpoint, this.route, done)
-    const whenEmpty = (done: () => void): void => {
-      this.#emptied = done
-      if (this.#tunnels.size === 0) done()
-    }
-    const cut = await depart({ tunnels: this.#tunnels, whenEmpty, clock, timeout, deregister })
+    const cut = await depart(this, this.#deps.clock, timeout)
     this.#left = true
     return cut
+  }
+
+  whenSettled(done: () => void): void {
+    this.#settled = done
+    this.#tellSettled()
+  }
+
+  whenEmpty(done: () => void): void {
+    this.#emptied = done
+    if (this.#tunnels.size === 0) done()
+  }
+
+  abandon(): void {
+    for (const tunnel of this.#waiting) if (tunnel.abandon()) this.#remove(tunnel)
+  }
+
+  deregister(done: () => void): Dialing {
+    return this.#deps.dialer.deregister(this.endpoint, this.route, done)
   }
 
   onOpen(tunnel: Tunnel): void {
     this.#open++
     this.lastError = undefined
-    if (!this.#registered) {
+    this.#tellSettled()
+    if (!this.#registered && !this.#leaving) {
       this.#registered = true
       if (tunnel.session !== undefined) this.#events.onRegistered(this, tunnel.session.version)
     }
@@ -145,14 +159,14 @@ export class Registration implements TunnelOwner {
   }
 
   onFailed(tunnel: Tunnel, failure: RegistrationFailure): void {
-    this.#waiting.delete(tunnel)
-    this.#tunnels.delete(tunnel)
+    this.#remove(tunnel)
+    this.#tellSettled()
     if (this.#leaving) return
     this.lastError = failure.error
     // Of several attempts that fail together, one speaks for all.
-    const told = this.#hold === undefined
+    const told = !this.#hold.active
     this.#retreat(failure.retryAfterMs)
-    if (told) this.#events.onRetrying(this, failure, this.#backoff.failures, this.#remaining())
+    if (told) this.#events.onRetrying(this, failure, this.#backoff.failures, this.#hold.remaining)
     this.#checkLost(1006, failure.error.message)
   }
 
@@ -173,7 +187,7 @@ export class Registration implements TunnelOwner {
   }
 
   onGoaway(_tunnel: Tunnel, _reason: string, retryAfterMs: number): void {
-    if (!this.#leaving && retryAfterMs > 0) this.#holdFor(this.#jittered(retryAfterMs))
+    if (!this.#leaving && retryAfterMs > 0) this.#hold.extend(this.#jittered(retryAfterMs))
   }
 
   onEnd(tunnel: Tunnel, end: SessionEnd, waiting: boolean): void {
@@ -186,7 +200,7 @@ export class Registration implements TunnelOwner {
       if (end.clean && tunnel.proven) this.#fill()
       else this.#retreat(0)
     }
-    if (waiting || this.#hold !== undefined) this.#checkLost(end.code, end.reason)
+    if (waiting || this.#hold.active) this.#checkLost(end.code, end.reason)
   }
 
   onGone(tunnel: Tunnel): void {
@@ -195,7 +209,7 @@ export class Registration implements TunnelOwner {
   }
 
   #fill(): void {
-    if (this.#hold !== undefined || this.#leaving) return
+    if (this.#hold.active || this.#leaving) return
     // After a failure one attempt finds out for all whether the router is back.
     const size = this.#backoff.failures > 0 && this.#open === 0 ? 1 : this.#window.size
     while (this.#waiting.size < size) this.#dial()
@@ -209,6 +223,17 @@ export class Registration implements TunnelOwner {
     tunnel.open((result) => dialer.register(this.endpoint, this.route, result))
   }
 
+  #remove(tunnel: Tunnel): void {
+    this.#waiting.delete(tunnel)
+    this.#tunnels.delete(tunnel)
+  }
+
+  #tellSettled(): void {
+    if (this.#settled === undefined) return
+    for (const tunnel of this.#waiting) if (tunnel.dialing) return
+    this.#settled()
+  }
+
   #ready(): number {
     let ready = 0
     for (const tunnel of this.#waiting) if (tunnel.ready) ready++
@@ -217,23 +242,8 @@ export class Registration implements TunnelOwner {
 
   /** After a failure: no attempt before the backoff, and what the router asked for, are over. */
   #retreat(retryAfterMs: number): void {
-    if (this.#hold === undefined) this.#holdFor(Math.max(this.#backoff.next(), this.#jittered(retryAfterMs)))
-    else if (retryAfterMs > 0) this.#holdFor(this.#jittered(retryAfterMs))
-  }
-
-  /** Never shortens a hold. */
-  #holdFor(ms: number): void {
-    if (this.#hold !== undefined && ms <= this.#remaining()) return
-    this.#hold?.clear()
-    this.#holdUntil = this.#deps.clock.now() + ms
-    this.#hold = this.#deps.clock.timer(() => {
-      this.#hold = undefined
-      this.#fill()
-    }, ms)
-  }
-
-  #remaining(): number {
-    return this.#hold === undefined ? 0 : Math.max(0, Math.round(this.#holdUntil - this.#deps.clock.now()))
+    if (!this.#hold.active) this.#hold.extend(Math.max(this.#backoff.next(), this.#jittered(retryAfterMs)))
+    else if (retryAfterMs > 0) this.#hold.extend(this.#jittered(retryAfterMs))
   }
 
   #jittered(retryAfterMs: number): number {
@@ -244,7 +254,7 @@ export class Registration implements TunnelOwner {
     if (!this.#registered || this.#open > 0) return
     this.#registered = false
     this.#window.reset()
-    this.#events.onLost(this, { code, reason, retryIn: this.#remaining() })
+    this.#events.onLost(this, { code, reason, retryIn: this.#hold.remaining })
   }
 
   #scheduleReview(): void {

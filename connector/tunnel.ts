@@ -68,6 +68,11 @@ export class Tunnel implements ConnectorSessionEvents {
     return this.#state === 'over'
   }
 
+  /** The router has not answered yet. */
+  get dialing(): boolean {
+    return this.#session === undefined && this.#state !== 'over'
+  }
+
   /** True if a request could use this socket now. */
   get ready(): boolean {
     const session = this.#session
@@ -105,7 +110,7 @@ export class Tunnel implements ConnectorSessionEvents {
 
   /** Gives up a dial that has not led to anything yet; true if there was one. */
   abandon(): boolean {
-    if (this.#session !== undefined || this.#state === 'over') return false
+    if (!this.dialing) return false
     this.#state = 'over'
     this.#dialing?.cancel()
     return true
@@ -125,17 +130,14 @@ export class Tunnel implements ConnectorSessionEvents {
   }
 
   /**
-   * Lets what runs finish and closes then. Towards routers that know no `goaway` the pong of a ping comes after
-   * everything that they had sent, so that no request is lost.
+   * Lets what runs finish and closes then. The router has confirmed the deregistration by now, but over a connection
+   * of its own: what it had sent over this one before may still be on its way. The pong of a ping comes after all of
+   * that. Draining without it would refuse those requests, and not every router can send them elsewhere.
    */
   leave(reason: string): void {
     const session = this.#session
     if (session === undefined || this.over) return
     this.#state = 'spent'
-    if (session.capabilities.goaway) {
-      session.drain(reason)
-      return
-    }
     session.barrier(() => {
       this.#refusing = true
       if (!this.over) session.drain(reason)

@@ -1,29 +1,34 @@
 /**
- * WebSocket frames (RFC 6455 §5.2) of one turn of the event loop, gathered so that they leave in one write.
+ * WebSocket frames (RFC 6455 §5.2) of one turn of the event loop, laid side by side so that they leave in one write.
  *
  * `ws` writes each frame by itself; for small frames the system calls and stream bookkeeping cost more than everything
- * else in the tunnel. Small frames are laid side by side in a slab that all links of the process share; large payloads
- * are passed on without a copy, unless they must be masked.
+ * else in the tunnel. Copying large payloads too costs less than the buffers, the bookkeeping and the garbage of not
+ * copying them, and a masked payload must be copied anyway.
  */
 import { randomFillSync } from 'node:crypto'
+import { type Slab, slabFor } from './slab.js'
 
 export type Opcode = 1 | 2 | 9 | 10
 
-const SLAB_BYTES = 64 * 1024
-/** Up to this many payload bytes a copy into the slab is cheaper than a buffer of its own in the write. */
-const INLINE_BYTES = 2048
-const MASK_POOL_BYTES = 8 * 1024
-/** Length field (RFC 6455 §5.2) of at most 8 bytes, two header bytes, four of mask. */
-const MAX_FRAME_HEADER_BYTES = 14
+/** Bytes that lie in one slab and are to be written; `slab.release()` once they are. */
+export interface Piece {
+  readonly slab: Slab
+  readonly bytes: Buffer
+}
 
-let slab = Buffer.allocUnsafeSlow(SLAB_BYTES)
-let slabUsed = 0
+const MASK_POOL_BYTES = 8 * 1024
+/** Two bytes, a length field of at most eight, four of mask. */
+const MAX_FRAME_HEADER_BYTES = 14
+/** Below this, masking byte by byte is cheaper than getting to the words. */
+const WORDWISE_BYTES = 64
 
 const maskPool = Buffer.allocUnsafeSlow(MASK_POOL_BYTES)
 let maskUsed = MASK_POOL_BYTES
-/** The random masking key of the frame being added. */
+/** The masking key of the frame being added, and turned to where its words begin. */
 const key = new Uint8Array(4)
 const noKey = new Uint8Array(4)
+const turnedKey = new Uint8Array(4)
+const turnedWord = new Uint32Array(turnedKey.buffer)
 
 const empty = Buffer.alloc(0)
 
@@ -35,9 +40,9 @@ export type Masking = 'none' | 'random' | 'zero'
 
 export class FrameWriter {
   readonly #masking: Masking
-  readonly #chunks: Buffer[] = []
-  /** The open piece of the slab: it grows as long as nobody else takes slab bytes. */
-  #slab = empty
+  #pieces: Piece[] = []
+  /** The open piece: it grows as long as nobody else takes bytes of its slab. */
+  #slab: Slab | undefined
   #start = 0
   #end = 0
   #bytes = 0
@@ -51,12 +56,13 @@ export class FrameWriter {
     return this.#bytes
   }
 
-  /** Adds one unfragmented frame. `head` and `payload` must not be touched afterwards: large ones are not copied. */
+  /** Adds one unfragmented frame with a copy of `head` and `payload`. */
   add(opcode: Opcode, head: Buffer, payload: Buffer = empty): void {
     const length = head.length + payload.length
+    const slab = this.#reserve(MAX_FRAME_HEADER_BYTES + length)
+    const out = slab.bytes
     const maskBit = this.#masking === 'none' ? 0 : 0x80
-    let at = this.#reserve(MAX_FRAME_HEADER_BYTES)
-    const out = this.#slab
+    let at = slab.used
     out[at++] = 0x80 | opcode
     if (length < 126) {
       out[at++] = maskBit | length
@@ -74,58 +80,42 @@ export class FrameWriter {
       out.set(this.#masking === 'random' ? key : noKey, at)
       at += 4
     }
-    this.#commit(at)
-    this.#append(head, 0)
-    if (payload.length > 0) this.#append(payload, head.length)
+    const start = at
+    out.set(head, at)
+    at += head.length
+    if (payload.length > 0) out.set(payload, at)
+    at += payload.length
+    if (this.#masking === 'random') mask(slab, start, at)
+    this.#bytes += at - slab.used
+    this.#end = slab.used = at
   }
 
   /** Hands over everything gathered, in order, and starts anew. */
-  take(): Buffer[] {
+  take(): Piece[] {
     this.#closePiece()
-    // An idle link must not keep a slab alive.
-    this.#slab = empty
-    this.#start = this.#end = this.#bytes = 0
-    return this.#chunks.splice(0)
+    const pieces = this.#pieces
+    this.#pieces = []
+    this.#bytes = 0
+    return pieces
   }
 
-  /** Adds a part of the masked data that begins `phase` bytes into it. */
-  #append(part: Buffer, phase: number): void {
-    const masked = this.#masking === 'random'
-    if (part.length > INLINE_BYTES) {
+  /** A slab with `size` bytes free after the open piece, which is a new one where that is impossible. */
+  #reserve(size: number): Slab {
+    const slab = slabFor(size)
+    if (slab !== this.#slab || slab.used !== this.#end) {
       this.#closePiece()
-      this.#chunks.push(masked ? maskedCopy(part, phase) : part)
-      this.#bytes += part.length
-      return
+      this.#slab = slab
+      this.#start = this.#end = slab.used
+      slab.retain()
     }
-    const at = this.#reserve(part.length)
-    const out = this.#slab
-    out.set(part, at)
-    const end = at + part.length
-    if (masked) for (let i = at, k = phase; i < end; i++, k++) out[i] = (out[i] as number) ^ (key[k & 3] as number)
-    this.#commit(end)
-  }
-
-  /** Makes room for `size` bytes at the end of the open piece, or of a new one. */
-  #reserve(size: number): number {
-    if (this.#slab === slab && this.#end === slabUsed && slabUsed + size <= SLAB_BYTES) return this.#end
-    this.#closePiece()
-    if (slabUsed + size > SLAB_BYTES) {
-      slab = Buffer.allocUnsafeSlow(SLAB_BYTES)
-      slabUsed = 0
-    }
-    this.#slab = slab
-    this.#start = this.#end = slabUsed
-    return slabUsed
-  }
-
-  #commit(end: number): void {
-    this.#bytes += end - this.#end
-    this.#end = slabUsed = end
+    return slab
   }
 
   #closePiece(): void {
-    if (this.#end > this.#start) this.#chunks.push(this.#slab.subarray(this.#start, this.#end))
-    this.#start = this.#end
+    const slab = this.#slab
+    if (slab === undefined) return
+    this.#pieces.push({ slab, bytes: slab.bytes.subarray(this.#start, this.#end) })
+    this.#slab = undefined
   }
 }
 
@@ -137,13 +127,15 @@ function nextKey(): void {
   for (let i = 0; i < 4; i++) key[i] = maskPool[maskUsed++] as number
 }
 
-/** A copy masked with the current key, word by word: the source may lie at any address, the copy is aligned. */
-function maskedCopy(source: Buffer, phase: number): Buffer {
-  const words = new Uint32Array((source.length + 3) >>> 2)
-  const bytes = Buffer.from(words.buffer, 0, source.length)
-  bytes.set(source)
-  const turned = Uint8Array.from([0, 1, 2, 3], (i) => key[(phase + i) & 3] as number)
-  const word = new Uint32Array(turned.buffer)[0] as number
-  for (let i = 0; i < words.length; i++) words[i] = (words[i] as number) ^ word
-  return bytes
+/** Masks `[start, end)` with the current key: byte by byte up to the first word boundary, then word by word. */
+function mask(slab: Slab, start: number, end: number): void {
+  const { bytes, words } = slab
+  const from = end - start < WORDWISE_BYTES ? end : (start + 3) & ~3
+  const to = from === end ? end : end & ~3
+  for (let i = start; i < from; i++) bytes[i] = (bytes[i] as number) ^ (key[(i - start) & 3] as number)
+  if (from === end) return
+  for (let i = 0; i < 4; i++) turnedKey[i] = key[(from - start + i) & 3] as number
+  const word = turnedWord[0] as number
+  for (let w = from >>> 2, last = to >>> 2; w < last; w++) words[w] = (words[w] as number) ^ word
+  for (let i = to; i < end; i++) bytes[i] = (bytes[i] as number) ^ (key[(i - start) & 3] as number)
 }

@@ -7,7 +7,7 @@
 export interface Link {
   /** Whoever runs the session sets this before the first message can arrive. */
   handler: LinkHandler
-  /** Sends one binary message: `head` followed by `payload`. Both belong to the link from here on. */
+  /** Sends one binary message: a copy of `head` followed by one of `payload`. */
   sendBinary(head: Buffer, payload?: Buffer): void
   /** Sends one text message. */
   sendText(text: string): void
@@ -36,14 +36,14 @@ export interface Link {
 /** Calls never throw into the link: a throwing handler is a bug, and costs this one link. */
 export interface LinkHandler {
   onText(text: string): void
-  /** `data` may be a view on a larger read buffer: copy small pieces before keeping them (design.md, scheduler 5). */
+  /** `data` may be a view on a larger read buffer: copy small pieces before keeping them. */
   onBinary(data: Buffer): void
   /** Any ping; it has been answered already. */
   onPing(payload: Buffer): void
   onPong(payload: Buffer): void
   /** Asked for with `requestTurn()`. */
   onTurn(): void
-  /** `queued` has come down after having been above the low-water mark: there is room again. */
+  /** The operating system has taken a batch: there is room again, if there was none. Called often. */
   onDrain(): void
   /** The peer's Close frame: no more messages will come. The link answers it itself. 1005 = no code was given. */
   onCloseFrame(code: number, reason: string): void

@@ -6,7 +6,7 @@ import { MAX_DOMAIN_LENGTH, MAX_REGISTRATION_NAME_LENGTH, MAX_ROUTE_LENGTH } fro
 import { LEGACY_HEADER, LEGACY_VERSION } from './negotiate.js'
 
 /** The catch-all route, and "any domain". */
-export const ANY = '*'
+const ANY = '*'
 
 export type RegistrationKind = 'register' | 'deregister'
 

@@ -9,7 +9,7 @@ import type { IncomingMessage } from 'node:http'
 import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { WebSocket, WebSocketServer } from 'ws'
-import { FrameWriter, type Masking } from './frame-writer.js'
+import { FrameWriter, type Masking, type Piece } from './frame-writer.js'
 import type { RawHeaders } from './head.js'
 import { LINK_CLOSE_TIMEOUT_MS, MAX_MESSAGE_BYTES } from './limits.js'
 import type { Link, LinkHandler } from './link.js'
@@ -66,6 +66,16 @@ class WsLink implements Link, TurnListener {
   #scheduled = false
   #paused = false
   #pendingPong: Buffer | undefined
+  /** Batches that the operating system has not taken whole; their slabs are still in use. */
+  readonly #writing: Piece[][] = []
+  /** Not the socket's 'drain': that does not come when a large write was taken at once. */
+  readonly #onWritten = (): void => {
+    const pieces = this.#writing.shift()
+    if (pieces !== undefined) release(pieces)
+    if (this.#closed) return
+    this.#guard(() => this.handler.onDrain())
+    this.#answerPending()
+  }
   #error: Error | undefined
 
   constructor(ws: LinkSocket, socket: Socket, masking: Masking) {
@@ -80,17 +90,17 @@ class WsLink implements Link, TurnListener {
       this.#guard(() => this.handler.onPing(payload))
     })
     ws.on('pong', (payload) => this.#guard(() => this.handler.onPong(payload)))
-    ws.on('error', (error) => (this.#error ??= error))
+    ws.on('error', (error) => {
+      this.#error ??= error
+      // ws now says why (1002, 1007, 1009) and waits for the peer; nobody else should: nothing will come any more.
+      this.#gone(1006, '')
+    })
     ws.on('close', (code, reason) => this.#gone(code, reason.toString()))
     ws.onPeerClose = (code, reason) => {
       this.flush()
       this.#open = false
       this.#guard(() => this.handler.onCloseFrame(code, reason))
     }
-    socket.on('drain', () => {
-      this.#guard(() => this.handler.onDrain())
-      this.#answerPending()
-    })
   }
 
   get queued(): number {
@@ -146,16 +156,18 @@ class WsLink implements Link, TurnListener {
   /** Writes the batch. */
   flush(): void {
     if (this.#writer.bytes === 0) return
-    const chunks = this.#writer.take()
+    const pieces = this.#writer.take()
     const socket = this.#socket
-    if (this.#closed || !socket.writable) return
-    if (chunks.length === 1) {
-      socket.write(chunks[0] as Buffer)
+    if (this.#closed || !socket.writable) {
+      release(pieces)
       return
     }
-    socket.cork()
-    for (const chunk of chunks) socket.write(chunk)
-    socket.uncork()
+    this.#writing.push(pieces)
+    const last = pieces.length - 1
+    if (last > 0) socket.cork()
+    for (let i = 0; i < last; i++) socket.write((pieces[i] as Piece).bytes)
+    socket.write((pieces[last] as Piece).bytes, this.#onWritten)
+    if (last > 0) socket.uncork()
   }
 
   pause(): void {
@@ -222,7 +234,7 @@ class WsLink implements Link, TurnListener {
     if (this.#closed) return
     this.#closed = true
     this.#open = false
-    this.#writer.take()
+    release(this.#writer.take())
     try {
       this.handler.onClosed(code, reason, this.#error)
     } catch {
@@ -243,6 +255,10 @@ class WsLink implements Link, TurnListener {
     this.#error ??= error instanceof Error ? error : new Error(String(error))
     this.terminate()
   }
+}
+
+function release(pieces: readonly Piece[]): void {
+  for (const { slab } of pieces) slab.release()
 }
 
 /** `::ffff:192.0.2.1` is 192.0.2.1. */

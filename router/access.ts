@@ -1,4 +1,5 @@
 import type { CrankerError } from '../protocol/errors.js'
+import type { Logger } from '../protocol/logger.js'
 import type { InboundRequest } from './inbound/inbound.js'
 import type { AccessEntry } from './options.js'
 import type { RegisteredSession } from './routing/source.js'
@@ -14,17 +15,23 @@ export interface Outcome {
   readonly error: CrankerError | undefined
 }
 
-export function accessEntry({ inbound, registered, error, ...counts }: Outcome): AccessEntry {
-  return {
-    requestId: inbound.id,
-    method: inbound.method,
-    host: inbound.authority,
-    target: inbound.target,
-    httpVersion: inbound.httpVersion,
-    remoteAddress: inbound.remoteAddress,
-    ...counts,
-    route: registered?.route,
-    connectorInstanceID: registered?.connectorInstanceID,
-    error: error?.code,
+/** Calls the access log. What it throws is its owner's fault, but must not end anything here. */
+export function writeAccess(accessLog: (entry: AccessEntry) => void, log: Logger, outcome: Outcome): void {
+  const { inbound, registered, error, ...counts } = outcome
+  try {
+    accessLog({
+      requestId: inbound.id,
+      method: inbound.method,
+      host: inbound.authority,
+      target: inbound.target,
+      httpVersion: inbound.httpVersion,
+      remoteAddress: inbound.remoteAddress,
+      ...counts,
+      route: registered?.route,
+      connectorInstanceID: registered?.connectorInstanceID,
+      error: error?.code,
+    })
+  } catch (thrown) {
+    log.error({ err: thrown }, 'the access log threw')
   }
 }

@@ -1,27 +1,11 @@
-import type { Clock } from '../protocol/clock.js'
-import { CrankerError } from '../protocol/errors.js'
+import type { CrankerError } from '../protocol/errors.js'
 import type { ResponseHead } from '../protocol/head.js'
-import type { Logger } from '../protocol/logger.js'
 import type { RequestExchange, ResponseHandler } from '../protocol/session.js'
-import { accessEntry } from './access.js'
-import type { ForwardingFields } from './forwarded.js'
+import { writeAccess } from './access.js'
 import type { InboundHandler, InboundRequest } from './inbound/inbound.js'
-import type { AccessEntry } from './options.js'
 import { badResponse, prepareResponse } from './response-head.js'
-import type { RegisteredSession, SessionSource, SessionWaiter } from './routing/source.js'
-
-/** What all requests of a proxy share. */
-export interface ProxyContext {
-  readonly source: SessionSource
-  readonly clock: Clock
-  readonly log: Logger
-  readonly forwarding: ForwardingFields
-  readonly accessLog: ((entry: AccessEntry) => void) | undefined
-  /** Counts up; the idle timeout is `idleSteps` of them. */
-  step: number
-  readonly idleSteps: number
-  readonly onDone: (request: ProxiedRequest) => void
-}
+import { asCrankerError, badBody, clientTimeout, idleTimeout, type ProxyContext } from './proxy-context.js'
+import type { RegisteredSession, SessionWaiter } from './routing/source.js'
 
 /** Sockets that a request is offered to, when one after the other refuses it. */
 const MAX_ATTEMPTS = 3
@@ -227,9 +211,9 @@ export class ProxiedRequest implements InboundHandler, ResponseHandler, SessionW
         if (up && down) this.fail(this.#idleError())
         return
       case 'responding':
-        // A client that left is invisible while its response is under backpressure, and so is a service while its
-        // request is: what stands still on one side is not excused by what moves on the other.
-        if ((up && down) || (down && this.#untaken > 0) || (up && this.#stalledUp())) this.fail(this.#idleError())
+        // A client that does not take its response is not excused by an upload that goes on. A service that does not
+        // read its request is, as long as it answers: and if the client were gone, that answer would find out.
+        if (down && (up || this.#untaken > 0)) this.fail(this.#idleError())
         return
       case 'finishing':
         if (down) this.fail(this.#idleError())
@@ -286,18 +270,11 @@ export class ProxiedRequest implements InboundHandler, ResponseHandler, SessionW
     this.begin()
   }
 
-  #stalledUp(): boolean {
-    return this.#inbound.hasBody && !this.#bodyEnded && !this.#flowing
-  }
-
   #idleError(): CrankerError {
     // The client owes us the rest of its request, and nothing here holds it back.
-    if (this.#state === 'sent' && this.#inbound.hasBody && !this.#bodyEnded && this.#flowing) {
-      return new CrankerError('CRANKER_ERR_CLIENT_TIMEOUT', 'the client stopped sending its request', {
-        initiator: 'caller',
-      })
-    }
-    return new CrankerError('CRANKER_ERR_IDLE_TIMEOUT', 'no bytes flowed for the idle timeout', { initiator: 'peer' })
+    return this.#state === 'sent' && this.#inbound.hasBody && !this.#bodyEnded && this.#flowing
+      ? clientTimeout()
+      : idleTimeout()
   }
 
   #done(error: CrankerError | undefined): void {
@@ -308,29 +285,14 @@ export class ProxiedRequest implements InboundHandler, ResponseHandler, SessionW
     this.#context.onDone(this)
     const { accessLog, clock, log } = this.#context
     if (accessLog === undefined) return
-    try {
-      accessLog(
-        accessEntry({
-          inbound: this.#inbound,
-          status: this.#status,
-          bytesIn: this.#bytesIn,
-          bytesOut: this.#bytesOut,
-          duration: clock.now() - this.#started,
-          registered: this.#registered,
-          error,
-        }),
-      )
-    } catch (thrown) {
-      log.error({ err: thrown }, 'the access log threw')
-    }
+    writeAccess(accessLog, log, {
+      inbound: this.#inbound,
+      status: this.#status,
+      bytesIn: this.#bytesIn,
+      bytesOut: this.#bytesOut,
+      duration: clock.now() - this.#started,
+      registered: this.#registered,
+      error,
+    })
   }
-}
-
-function badBody(message: string): CrankerError {
-  return new CrankerError('CRANKER_ERR_BAD_REQUEST', message, { initiator: 'caller' })
-}
-
-function asCrankerError(error: unknown): CrankerError {
-  if (error instanceof CrankerError) return error
-  return new CrankerError('CRANKER_ERR_INTERNAL', 'the request could not be handled', { cause: error })
 }

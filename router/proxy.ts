@@ -1,10 +1,12 @@
 import type { Clock, Timer } from '../protocol/clock.js'
 import type { CrankerError } from '../protocol/errors.js'
 import type { Logger } from '../protocol/logger.js'
+import { writeAccess } from './access.js'
 import { ForwardingFields, type ForwardingOptions } from './forwarded.js'
 import type { InboundRequest } from './inbound/inbound.js'
 import type { AccessEntry } from './options.js'
-import { ProxiedRequest, type ProxyContext } from './proxied-request.js'
+import { ProxiedRequest } from './proxied-request.js'
+import type { ProxyContext } from './proxy-context.js'
 import type { SessionSource } from './routing/source.js'
 
 export interface ProxyOptions extends ForwardingOptions {
@@ -59,6 +61,21 @@ export class Proxy {
       this.#timer.refresh()
     }
     request.begin()
+  }
+
+  /** A request that the inbound side has answered itself: only the access log wants to know. */
+  refused(inbound: InboundRequest, error: CrankerError, status: number): void {
+    const { accessLog, log } = this.#context
+    if (accessLog === undefined) return
+    writeAccess(accessLog, log, {
+      inbound,
+      status,
+      bytesIn: 0,
+      bytesOut: 0,
+      duration: 0,
+      registered: undefined,
+      error,
+    })
   }
 
   /** Ends everything that is still running: the time for draining is over. */

@@ -40,9 +40,9 @@ function announcedLength({ headers }: ResponseHead): number {
     const name = headers[i] as string
     if (name.length === 14 && name.toLowerCase() === 'content-length') {
       if (length !== undefined) throw badResponse('more than one content-length')
-      length = headers[i + 1] as string
+      length = headers[i + 1]
     } else if (name.length === 17 && name.toLowerCase() === 'transfer-encoding') {
-      coding = coding === undefined ? (headers[i + 1] as string) : `${coding},${headers[i + 1] as string}`
+      coding = coding === undefined ? headers[i + 1] : `${coding},${headers[i + 1] ?? ''}`
     }
   }
   // The connector has undone chunked. Any other coding is still on the body, and would no longer be announced.

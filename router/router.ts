@@ -92,7 +92,11 @@ class CrankerRouter extends SafeEmitter implements Router {
     })
     this.#registration = new RegistrationServer(options, { ...deps, registrar: this.#registrar })
     this.#proxy = new Proxy({ ...deps, source: this.#registry, options })
-    this.#public = createPublicServer({ ...options, log: options.logger }, (inbound) => this.#proxy.handle(inbound))
+    this.#public = createPublicServer(
+      { ...options, log: options.logger },
+      (inbound) => this.#proxy.handle(inbound),
+      (inbound, error, status) => this.#proxy.refused(inbound, error, status),
+    )
     const { adminHost: host, adminPort: port } = options
     const pages = { health: () => this.health(), registrations: () => this.registrations() }
     this.#admin = port === undefined ? undefined : new AdminServer({ host, port, log: options.logger, ...pages })

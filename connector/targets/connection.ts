@@ -69,13 +69,14 @@ export class Connection implements WireHandler {
 
   onData(chunk: Buffer): void {
     // Nobody asked (a 408 before an idle close, or an attempt to be taken for the next response).
-    if (this.#replay === undefined) {
+    const replay = this.#replay
+    if (replay === undefined) {
       this.#retire()
       return
     }
-    this.#replay.idleTicks = 0
+    replay.idleTicks = 0
     const complaint = this.parser.push(chunk)
-    if (complaint !== undefined) this.#replay?.onBadResponse(complaint)
+    if (complaint !== undefined) replay.onBadResponse(complaint)
     else if (this.parser.complete) this.#onResponseComplete()
   }
 

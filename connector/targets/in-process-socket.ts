@@ -127,7 +127,7 @@ export class InProcessSocket extends Duplex {
   destroySoon(): void {
     if (this.writable) this.end()
     if (this.writableFinished) this.destroy()
-    else this.once('finish', this.destroy)
+    else this.once('finish', () => this.destroy())
   }
 
   resetAndDestroy(): this {

@@ -1,4 +1,4 @@
-import { CrankerError, type Delivered, type ErrorCode } from '../../protocol/errors.js'
+import { CrankerError, type CrankerErrorOptions, type ErrorCode } from '../../protocol/errors.js'
 import type { RawHeaders, RequestHead, ResponseHead } from '../../protocol/head.js'
 import { filterResponseHeaders } from '../../protocol/hop-by-hop.js'
 import type { Logger } from '../../protocol/logger.js'
@@ -37,7 +37,6 @@ export class Replay implements BodyHandler, ResponseSink, Watched {
   #requestEnded: boolean
   #trailers: RawHeaders | undefined
   #headSent = false
-  #retried = false
   #over = false
 
   constructor(context: ReplayContext, head: RequestHead, request: RequestText, exchange: ResponseExchange) {
@@ -105,15 +104,15 @@ export class Replay implements BodyHandler, ResponseSink, Watched {
   onReady(): void {
     const connection = this.#connection
     if (connection === undefined) return
-    this.#ready = true
     connection.parser.begin(this, this.#head.method === 'HEAD')
     if (this.#request.framing.kind !== 'none') connection.wire.corkTurn()
     connection.wire.write(this.#request.text)
-    const waiting = this.#waiting
-    if (waiting !== undefined) {
+    if (this.#waiting !== undefined) {
+      // What sending sets free may arrive at once: it takes its place at the end.
+      for (const chunk of this.#waiting) this.#send(chunk)
       this.#waiting = undefined
-      for (const chunk of waiting) this.#send(chunk)
     }
+    this.#ready = true
     if (this.#requestEnded) this.#sendEnd()
   }
 
@@ -132,14 +131,13 @@ export class Replay implements BodyHandler, ResponseSink, Watched {
       this.#context.log.warn({ err: error }, 'the target cannot be reached')
       // Said as a refusal, which lets the router ask another connector; to routers that know none it is a failure.
       const cause = new CrankerError('CRANKER_ERR_TARGET_UNREACHABLE', error.message, { delivered: 'no', cause: error })
-      this.#fail('CRANKER_ERR_REFUSED', 'target unreachable', 'no', cause)
+      this.#fail('CRANKER_ERR_REFUSED', 'target unreachable', { delivered: 'no', cause })
     } else if (this.#isKeepAliveRace(connection)) {
-      this.#retried = true
       this.#ready = false
       this.#connect(true)
     } else {
       this.#context.log.warn({ err: error }, 'the target failed')
-      this.#fail('CRANKER_ERR_TARGET_FAILED', 'the target closed the connection', undefined, error)
+      this.#fail('CRANKER_ERR_TARGET_FAILED', 'the target closed the connection', { cause: error })
     }
   }
 
@@ -185,16 +183,18 @@ export class Replay implements BodyHandler, ResponseSink, Watched {
   #connect(fresh: boolean): void {
     const connection = this.#context.pool.acquire(fresh)
     this.#connection = connection
-    if (connection === undefined) this.#fail('CRANKER_ERR_REFUSED', 'full', 'no')
+    if (connection === undefined) this.#fail('CRANKER_ERR_REFUSED', 'full', { initiator: 'us', delivered: 'no' })
     else connection.assign(this)
   }
 
-  /** A connection that the target closed while our request was on its way: it has not read it, or may read it twice. */
+  /**
+   * A kept connection that the target closed while our request was on its way: it has not read it, or may as well read
+   * it twice. At most once, because the next connection is a fresh one.
+   */
   #isKeepAliveRace(connection: Connection): boolean {
     return (
       connection.reused &&
       !connection.parser.started &&
-      !this.#retried &&
       this.#request.framing.kind === 'none' &&
       IDEMPOTENT.has(this.#head.method)
     )
@@ -221,17 +221,12 @@ export class Replay implements BodyHandler, ResponseSink, Watched {
     if (this.#request.framing.kind === 'chunked') this.#connection?.wire.write(lastChunk(this.#trailers))
   }
 
-  #fail(code: ErrorCode, message: string, delivered?: Delivered, cause?: Error): void {
+  #fail(code: ErrorCode, message: string, options: CrankerErrorOptions = {}): void {
     if (this.#over) return
     this.#settle()
     this.#connection?.abort()
-    this.#exchange.reset(
-      new CrankerError(code, message, {
-        initiator: 'peer',
-        delivered: delivered ?? (this.#headSent ? 'yes' : 'maybe'),
-        cause,
-      }),
-    )
+    const delivered = this.#headSent ? 'yes' : 'maybe'
+    this.#exchange.reset(new CrankerError(code, message, { initiator: 'peer', delivered, ...options }))
   }
 
   #settle(): void {

@@ -24,7 +24,6 @@ const UNTIL_CLOSE: Framing = { kind: 'until-close' }
 
 const STATUS_LINE = /^HTTP\/1\.([01]) ([1-9][0-9][0-9])(?: ([^\r\n]*))?$/
 /** Controls, and line ends that are not CRLF (RFC 9112 §2.2). */
-// eslint-disable-next-line no-control-regex -- controls are what it looks for
 const FORBIDDEN = /[\0-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)|(?<!\r)\n/
 const TIMEOUT_HINT = /(?:^|[,;\s])timeout=(\d{1,6})/i
 

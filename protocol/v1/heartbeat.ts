@@ -14,7 +14,7 @@ const EMPTY = Buffer.alloc(0)
  *
  * In each case the idle timer of the exchange rules.
  */
-export type Silence = 'paused' | 'blocked' | 'waiting'
+type Silence = 'paused' | 'blocked' | 'waiting'
 
 /** Pings a 1.0 peer, measures the round trip, notices its death, and serves as a barrier. */
 export class Heartbeat {

@@ -289,6 +289,6 @@ function isClean(code: number, state: State): boolean {
   return code === 1000 || code === 1001 || code === 1005 || (code === 1013 && state === 'idle')
 }
 
-export function socketLost(message: string, cause?: Error): CrankerError {
+function socketLost(message: string, cause?: Error): CrankerError {
   return new CrankerError('CRANKER_ERR_SOCKET_LOST', message, { initiator: 'peer', delivered: 'maybe', cause })
 }

@@ -1,4 +1,3 @@
-import { CrankerError } from '../errors.js'
 import type { SessionConfig } from '../session-config.js'
 import type { ConnectorSession, ConnectorSessionEvents } from '../session.js'
 import { RST_BY_CONNECTOR, RST_REFUSED, rstFrame } from './frame.js'

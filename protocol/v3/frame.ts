@@ -86,7 +86,6 @@ function payloadOf(message: Buffer): Buffer {
 
 /** A peer's text goes into logs and error messages: capped, and without control characters. */
 function textOf(message: Buffer, start: number): string {
-  // eslint-disable-next-line no-control-regex
   return message
     .toString('utf8', start, Math.min(message.length, start + MAX_TEXT_BYTES))
     .replace(/[\x00-\x1f\x7f]/g, ' ')

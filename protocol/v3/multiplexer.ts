@@ -1,5 +1,4 @@
 import type { Clock } from '../clock.js'
-import { CrankerError } from '../errors.js'
 import { Liveness } from '../liveness.js'
 import {
   DEAD_AFTER_MS,
@@ -12,18 +11,23 @@ import type { Link } from '../link.js'
 import type { Logger } from '../logger.js'
 import type { SessionConfig } from '../session-config.js'
 import type { Capabilities, Session, SessionEnd, SessionEvents } from '../session.js'
+import { Acknowledgements } from './acknowledgements.js'
 import { DeliveryClock } from './delivery-clock.js'
+import {
+  brokenProtocol,
+  closedByPeer,
+  closedHere,
+  cutHere,
+  type Ending,
+  GOING_AWAY,
+  PROTOCOL_ERROR,
+  silentPeer,
+} from './endings.js'
 import { processWindowBudget, WindowBudget } from './flow.js'
-import { decodeFrame, type Frame, goawayFrame, windowUpdateFrame } from './frame.js'
+import { decodeFrame, type Frame, goawayFrame } from './frame.js'
+import { goawayText, parseGoawayText } from './goaway.js'
 import { Scheduler } from './scheduler.js'
 import { bug, type Stream, type StreamHost } from './stream.js'
-
-const GOING_AWAY = 1001
-const PROTOCOL_ERROR = 1002
-/** Close codes by which a peer ends a socket on purpose (RFC 6455 §7.4.1); 1005 is a bare Close frame. */
-const CLEAN_CODES: ReadonlySet<number> = new Set([1000, GOING_AWAY, 1005])
-/** Longest pause before reconnecting that a goaway may ask for, s. */
-const MAX_RETRY_AFTER_S = 3_600
 
 /**
  * A 3.0 socket: many exchanges on one link. What both sides have in common; router-session.ts and
@@ -50,7 +54,7 @@ export abstract class Multiplexer<S extends Stream> implements Session, StreamHo
   readonly #log: Logger
   readonly #events: SessionEvents
   readonly #liveness: Liveness
-  #acknowledging: Stream[] = []
+  readonly #acknowledgements: Acknowledgements
   #end: SessionEnd | undefined
   #goawaySent = false
   #goawayReceived = false
@@ -65,10 +69,11 @@ export abstract class Multiplexer<S extends Stream> implements Session, StreamHo
     this.#log = config.log
     this.#events = events
     this.delivery = new DeliveryClock(config.link, config.clock, () => this.scheduler.pump())
+    this.#acknowledgements = new Acknowledgements(config.clock, this.delivery)
     this.scheduler = new Scheduler(
       config.link,
       this.delivery,
-      () => this.#acknowledgeAll(),
+      () => this.#acknowledgements.flush((frame) => this.scheduler.control(frame)),
       () => this.#broken('The peer makes us answer more than it reads'),
     )
     this.#liveness = new Liveness({
@@ -84,7 +89,9 @@ export abstract class Multiplexer<S extends Stream> implements Session, StreamHo
       onPing: () => this.#liveness.heard(),
       onPong: (payload) => this.#pong(payload),
       onTurn: () => this.#turn(),
-      onDrain: () => this.#turn(),
+      onDrain: () => {
+        if (this.scheduler.blocked) this.#turn()
+      },
       onCloseFrame: (code, reason) => this.#closed(code, reason, undefined),
       onClosed: (code, reason, error) => this.#closed(code, reason, error),
     }
@@ -110,23 +117,20 @@ export abstract class Multiplexer<S extends Stream> implements Session, StreamHo
     if (this.state !== 'open' && this.state !== 'draining') return
     if (this.capabilities.goaway && !this.#goawaySent) {
       this.#goawaySent = true
-      const text = `${Math.ceil(retryAfterMs / 1000)} ${reason}`
-      this.scheduler.control(goawayFrame(this.lastId, 0, text))
+      this.scheduler.control(goawayFrame(this.lastId, 0, goawayText(reason, retryAfterMs)))
     }
     this.retire()
   }
 
   close(code: number, reason: string): void {
     if (this.state === 'ending' || this.state === 'ended') return
-    const error = new CrankerError('CRANKER_ERR_CLOSED', `The tunnel socket was closed here: ${reason}`)
-    this.#stop({ code, reason, clean: true, error: undefined }, error)
+    this.#stop(closedHere(code, reason))
     this.#link.close(code, reason)
   }
 
   terminate(): void {
     if (this.state === 'ended') return
-    const error = new CrankerError('CRANKER_ERR_CLOSED', 'The tunnel socket was cut here')
-    this.#stop({ code: 1006, reason: 'cut here', clean: true, error: undefined }, error)
+    this.#stop(cutHere())
     this.#link.terminate()
   }
 
@@ -134,8 +138,7 @@ export abstract class Multiplexer<S extends Stream> implements Session, StreamHo
 
   acknowledge(stream: Stream): void {
     if (stream.acknowledging) return
-    stream.acknowledging = true
-    this.#acknowledging.push(stream)
+    this.#acknowledgements.add(stream)
     this.#link.requestTurn()
   }
 
@@ -226,12 +229,10 @@ export abstract class Multiplexer<S extends Stream> implements Session, StreamHo
   #receiveGoaway(lastId: number, text: string): void {
     if (!this.capabilities.goaway || this.#goawayReceived) return
     this.#goawayReceived = true
-    const [first = '', ...words] = text.split(' ')
-    const seconds = /^\d{1,6}$/.test(first) ? Math.min(Number(first), MAX_RETRY_AFTER_S) : 0
-    const reason = words.join(' ')
+    const { reason, retryAfterMs } = parseGoawayText(text)
     this.goaway(lastId, reason)
     this.#events.onChange()
-    this.#events.onGoaway(reason, seconds * 1000)
+    this.#events.onGoaway(reason, retryAfterMs)
   }
 
   #pong(payload: Buffer): void {
@@ -247,60 +248,30 @@ export abstract class Multiplexer<S extends Stream> implements Session, StreamHo
     if (this.state === 'draining' && this.streams.size === 0) this.close(GOING_AWAY, 'Going away')
   }
 
-  #acknowledgeAll(): void {
-    if (this.#acknowledging.length === 0) return
-    const streams = this.#acknowledging
-    this.#acknowledging = []
-    const now = this.clock.now()
-    for (const stream of streams) {
-      stream.acknowledging = false
-      const increment = stream.acknowledgement(now, this.delivery.leastRoundTrip)
-      if (increment > 0) this.scheduler.control(windowUpdateFrame(stream.id, increment))
-    }
-  }
-
   // The end
 
   #dead(): void {
-    this.#lost('No frame has come from the peer within the time that a living one is given', 'us')
+    this.#stop(silentPeer())
     this.#link.terminate()
+    this.#finish()
   }
 
   #broken(what: string): void {
     if (this.state === 'ending' || this.state === 'ended') return
-    const error = new CrankerError('CRANKER_ERR_PROTOCOL', what, { initiator: 'peer' })
-    this.#log.warn({ code: error.code }, what)
-    this.#stop({ code: PROTOCOL_ERROR, reason: what, clean: false, error }, error)
+    this.#log.warn({ code: 'CRANKER_ERR_PROTOCOL' }, what)
+    this.#stop(brokenProtocol(what))
     this.#link.close(PROTOCOL_ERROR, 'Protocol error')
   }
 
   /** The peer's Close frame is acted on at once: TCP may take its time to end. */
   #closed(code: number, reason: string, cause: Error | undefined): void {
     if (this.state === 'ended') return
-    if (this.#end !== undefined) return this.#finish()
-    if (CLEAN_CODES.has(code) && cause === undefined) {
-      const error = new CrankerError(
-        'CRANKER_ERR_SOCKET_LOST',
-        `The peer closed the tunnel socket (${code} ${reason})`,
-        {
-          initiator: 'peer',
-        },
-      )
-      this.#stop({ code, reason, clean: true, error: undefined }, error)
-      return this.#finish()
-    }
-    const why = cause?.message ?? (reason === '' ? 'no reason given' : reason)
-    this.#lost(`The tunnel socket was lost (${code}, ${why})`, 'peer', code, reason, cause)
-  }
-
-  #lost(message: string, initiator: 'us' | 'peer', code = 1006, reason = '', cause?: Error): void {
-    const error = new CrankerError('CRANKER_ERR_SOCKET_LOST', message, { initiator, cause })
-    this.#stop({ code, reason: reason || message, clean: false, error }, error)
+    if (this.state !== 'ending') this.#stop(closedByPeer(code, reason, cause))
     this.#finish()
   }
 
   /** Nothing runs from here on; what ran is told. The first reason is the one that counts. */
-  #stop(end: SessionEnd, error: CrankerError): void {
+  #stop({ end, error }: Ending): void {
     this.#end ??= end
     if (this.state === 'ending' || this.state === 'ended') return
     this.state = 'ending'
@@ -315,7 +286,7 @@ export abstract class Multiplexer<S extends Stream> implements Session, StreamHo
     }
     this.streams.clear()
     this.scheduler.stop()
-    this.#acknowledging = []
+    this.#acknowledgements.clear()
     this.#events.onChange()
   }
 

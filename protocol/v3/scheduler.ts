@@ -38,6 +38,11 @@ export class Scheduler implements FrameSink {
     this.#onFlood = onFlood
   }
 
+  /** Something waits for room in the link or on the path. */
+  get blocked(): boolean {
+    return this.#blocked
+  }
+
   /** A whole frame that goes before everything else. */
   control(frame: Buffer): void {
     this.#control.push(frame)

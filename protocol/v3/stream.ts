@@ -121,9 +121,8 @@ export abstract class Stream implements Exchange, OutgoingOwner {
     if (payload.length > 0) {
       this.host.countIn(payload.length)
       this.deliver(payload)
-      if (this.over) return
     }
-    if (end) this.remoteEnded(undefined)
+    if (end && this.#running()) this.remoteEnded(undefined)
   }
 
   receiveWindowUpdate(increment: number): void {
@@ -206,6 +205,11 @@ export abstract class Stream implements Exchange, OutgoingOwner {
   protected fail(error: CrankerError): void {
     this.discard()
     this.failed(error)
+  }
+
+  /** The handler may have ended the exchange in its call. */
+  #running(): boolean {
+    return !this.over
   }
 
   /** False: our own side made a call that is not allowed now, and the exchange has ended for it. */

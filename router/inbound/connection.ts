@@ -6,7 +6,7 @@ import { clientFault, rawAnswer } from './client-fault.js'
 import type { ClientMessage, ClientResponse } from './client-message.js'
 import { LINGER_BYTES, LINGER_MS, Lingering } from './early-answer.js'
 import { Http1Request } from './http1-request.js'
-import type { OnRequest } from './inbound.js'
+import type { OnRefused, OnRequest } from './inbound.js'
 import { checkRequest, Refusal } from './validity.js'
 
 /** Pipelined requests that wait for their turn, on all connections: about 50 MB. Who goes beyond is cut off. */
@@ -15,6 +15,7 @@ export const MAX_PIPELINED = 20_000
 /** What all connections of a server share. */
 export interface ServerContext {
   readonly onRequest: OnRequest
+  readonly onRefused: OnRefused
   readonly viaName: string
   readonly log: Logger
   readonly connections: Set<ClientConnection>
@@ -33,11 +34,13 @@ export class ClientConnection {
   readonly remoteAddress: string
   readonly remotePort: number
   readonly localPort: number
+  readonly #transport: Socket
   readonly #context: ServerContext
   readonly #queue: ClientResponse[] = []
   #current: Http1Request | undefined
   /** The current request had been waiting for its turn. */
   #pipelined = false
+  #used = false
   #blocked = false
   #lingering: Lingering | undefined
   /** What happens once every request that came before is answered. */
@@ -46,8 +49,10 @@ export class ClientConnection {
   #brokenAt: number | undefined
   #timer: NodeJS.Timeout | undefined
 
-  constructor(socket: Socket, context: ServerContext) {
+  /** @param transport the TCP socket: `socket` itself, or the one under its TLS. */
+  constructor(socket: Socket, transport: Socket, context: ServerContext) {
     this.socket = socket
+    this.#transport = transport
     this.#context = context
     this.secure = socket instanceof TLSSocket
     // A dual-stack socket shows IPv4 clients as ::ffff:192.0.2.1.
@@ -71,6 +76,11 @@ export class ClientConnection {
 
   get idle(): boolean {
     return this.#current === undefined && this.#queue.length === 0
+  }
+
+  /** Nothing has been said on it yet, as far as one can tell: handshakes count as bytes. */
+  get unused(): boolean {
+    return !this.#used && (this.secure || this.socket.bytesRead === 0)
   }
 
   accept(request: ClientMessage, response: ClientResponse): void {
@@ -108,9 +118,9 @@ export class ClientConnection {
 
   /** Ends a response visibly incomplete. */
   cut(closeDelimited: boolean): void {
-    // Where the end of the connection is the end of the body, an orderly end would look like success. A TLS socket
-    // cannot be reset, but leaves out its close_notify, which is what tells a TLS client (RFC 8446 §6.1).
-    if (closeDelimited && !this.secure) this.socket.resetAndDestroy()
+    // Where the end of the connection is the end of the body, an orderly end would look like success. Not every client
+    // minds a missing close_notify (RFC 8446 §6.1), so TLS connections are reset too, underneath.
+    if (closeDelimited) this.#transport.resetAndDestroy()
     else this.socket.destroy()
   }
 
@@ -155,11 +165,13 @@ export class ClientConnection {
   }
 
   #begin(request: ClientMessage, response: ClientResponse): void {
+    this.#used = true
     this.#lingering = undefined
     const facts = checkRequest(request as ClientMessage & { method: string; url: string })
     if (facts instanceof Refusal) {
-      this.#current = new Http1Request(this, request, response, undefined)
-      this.#current.refuse(facts)
+      const refused = new Http1Request(this, request, response, undefined)
+      this.#current = refused
+      this.#context.onRefused(refused, facts.error, refused.refuse(facts))
       return
     }
     const inbound = new Http1Request(this, request, response, facts)

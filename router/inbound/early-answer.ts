@@ -31,8 +31,6 @@ export class Lingering {
     request.on('data', (chunk: Buffer) => this.#discard(chunk.length))
     request.on('end', () => this.#complete())
     request.resume()
-    // A body that has not flowed yet must count as consumed, or node would dump it past our counting.
-    request.read(0)
   }
 
   /** The client has not sent everything yet. */

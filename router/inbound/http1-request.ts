@@ -1,10 +1,10 @@
 import type { RawHeaders, ResponseHead } from '../../protocol/head.js'
 import { CrankerError } from '../../protocol/errors.js'
-import { isToken } from '../../protocol/token.js'
 import { errorAnswer } from '../responses.js'
 import { v7 as uuidv7 } from 'uuid'
 import type { ClientMessage, ClientResponse } from './client-message.js'
 import type { ClientConnection } from './connection.js'
+import { hasFraming, interimText, isCloseDelimited } from './framing.js'
 import type { InboundHandler, InboundRequest } from './inbound.js'
 import { PresenceProbe } from './presence-probe.js'
 import type { Refusal, RequestFacts } from './validity.js'
@@ -13,7 +13,6 @@ import type { Refusal, RequestFacts } from './validity.js'
 const MAX_INFOS = 16
 /** A client that ends its side this soon after its body has only finished sending (`nc -N`). */
 const HALF_CLOSE_MS = 1_000
-const NOT_IN_VALUE = /[^\t\x20-\x7e\x80-\xff]/
 
 /** Nothing is sent in these states yet: `open`, `held`. Then `sending`, `ended` (all handed to node) and `over`. */
 type State = 'open' | 'held' | 'sending' | 'ended' | 'over'
@@ -68,7 +67,7 @@ export class Http1Request implements InboundRequest {
     this.method = request.method as string
     this.headers = request.rawHeaders
     this.httpVersion = request.httpVersion
-    this.target = facts?.target ?? ''
+    this.target = facts?.target ?? (request.url as string)
     this.path = facts?.path ?? ''
     this.host = facts?.host ?? ''
     this.authority = facts?.authority ?? ''
@@ -134,14 +133,7 @@ export class Http1Request implements InboundRequest {
   info(head: ResponseHead): void {
     if (this.#state !== 'open' || this.httpVersion === '1.0' || this.#infos >= MAX_INFOS) return
     this.#infos++
-    let text = `HTTP/1.1 ${head.status} ${NOT_IN_VALUE.test(head.reason) ? '' : head.reason}\r\n`
-    for (let i = 0; i + 1 < head.headers.length; i += 2) {
-      const name = head.headers[i] as string
-      const value = head.headers[i + 1] as string
-      // An interim response is a hint: what is invalid in it is left out.
-      if (isToken(name) && !NOT_IN_VALUE.test(value)) text += `${name}: ${value}\r\n`
-    }
-    this.#connection.socket.write(`${text}\r\n`, 'latin1')
+    this.#connection.socket.write(interimText(head), 'latin1')
   }
 
   respond(head: ResponseHead): void {
@@ -161,7 +153,7 @@ export class Http1Request implements InboundRequest {
     }
     this.#state = 'held'
     this.#probe?.stop()
-    this.#closeDelimited = isCloseDelimited(response, this.httpVersion, head)
+    this.#closeDelimited = isCloseDelimited(this.method, this.httpVersion, head)
     process.nextTick(flushHeld, this)
   }
 
@@ -193,9 +185,9 @@ export class Http1Request implements InboundRequest {
     return undefined
   }
 
-  /** Answers a request that did not get as far as the proxy. */
-  refuse(refusal: Refusal): void {
-    this.#answer(refusal.error, refusal.status)
+  /** Answers a request that does not get as far as the proxy, and returns the status. */
+  refuse(refusal: Refusal): number {
+    return this.#answer(refusal.error, refusal.status)
   }
 
   /** What was held back until the end of the turn leaves. */
@@ -310,20 +302,4 @@ function onResponseFinish(this: ClientResponse): void {
 
 function flushHeld(request: Http1Request): void {
   request.flush()
-}
-
-function isCloseDelimited(response: ClientResponse, httpVersion: string, head: ResponseHead): boolean {
-  if (httpVersion !== '1.0' || response.req.method === 'HEAD') return false
-  for (let i = 0; i < head.headers.length; i += 2) {
-    if ((head.headers[i] as string).toLowerCase() === 'content-length') return false
-  }
-  return head.status !== 304 && head.status !== 204
-}
-
-function hasFraming(headers: RawHeaders): boolean {
-  for (let i = 0; i < headers.length; i += 2) {
-    const name = (headers[i] as string).toLowerCase()
-    if (name === 'content-length' || name === 'transfer-encoding') return true
-  }
-  return false
 }

@@ -1,13 +1,13 @@
 import http from 'node:http'
 import https from 'node:https'
-import type { AddressInfo, Socket } from 'node:net'
+import { type AddressInfo, Socket } from 'node:net'
 import { CrankerError } from '../../protocol/errors.js'
 import type { Logger } from '../../protocol/logger.js'
 import { listen } from '../listen.js'
 import type { TlsOptions } from '../options.js'
 import { ClientMessage, ClientResponse } from './client-message.js'
 import { ClientConnection, type ServerContext } from './connection.js'
-import type { OnRequest } from './inbound.js'
+import type { OnRefused, OnRequest } from './inbound.js'
 import { handleUpgrade } from './upgrade.js'
 
 export interface PublicServerOptions {
@@ -46,21 +46,32 @@ const HEAD_CHECK_MS = 1_000
 /** After so long without a byte the kernel asks whether the client is still there, ms: SSE may be silent for hours. */
 const TCP_KEEPALIVE_MS = 30_000
 
-export function createPublicServer(options: PublicServerOptions, onRequest: OnRequest): PublicServer {
-  return new Http1Server(options, onRequest)
+/** @param onRefused for the access log. */
+export function createPublicServer(
+  options: PublicServerOptions,
+  onRequest: OnRequest,
+  onRefused: OnRefused = () => undefined,
+): PublicServer {
+  return new Http1Server(options, onRequest, onRefused)
 }
+
+/** `https.Server` is one too, in all that matters here. */
+type HttpServer = http.Server<typeof ClientMessage, typeof ClientResponse>
 
 class Http1Server implements PublicServer {
   readonly #options: PublicServerOptions
-  readonly #server: http.Server | https.Server
+  readonly #server: HttpServer
   readonly #context: ServerContext
   readonly #bySocket = new WeakMap<Socket, ClientConnection>()
+  /** The TCP sockets under TLS ones, by the client's address and port: node does not lead from one to the other. */
+  readonly #transports = new Map<string, Socket>()
   #closed: Promise<void> | undefined
 
-  constructor(options: PublicServerOptions, onRequest: OnRequest) {
+  constructor(options: PublicServerOptions, onRequest: OnRequest, onRefused: OnRefused) {
     this.#options = options
     this.#context = {
       onRequest,
+      onRefused,
       viaName: options.viaName,
       log: options.log,
       connections: new Set(),
@@ -84,18 +95,18 @@ class Http1Server implements PublicServer {
       insecureHTTPParser: false,
     }
     const { tls } = options
-    // The classes are node's in all that its types care about.
-    this.#server = (
+    this.#server =
       tls === undefined
         ? http.createServer(settings)
         : https.createServer({
             ...settings,
+            // As http.Server does by itself; it is answered in connection.ts.
+            allowHalfOpen: true,
             cert: tls.cert,
             key: tls.key,
             minVersion: 'TLSv1.2',
             handshakeTimeout: options.headTimeout,
           })
-    ) as http.Server | https.Server
     this.#configure(this.#server)
   }
 
@@ -117,10 +128,14 @@ class Http1Server implements PublicServer {
     this.#closed = new Promise((resolve) => {
       this.#server.close(() => resolve())
     })
+    const secured = new Set<string>()
     for (const connection of this.#context.connections) {
+      secured.add(endpointOf(connection.socket))
       // node knows which keep-alive connections are idle, and has closed them; not those that never said anything.
-      if (connection.idle && connection.socket.bytesRead === 0) connection.socket.destroySoon()
+      if (connection.idle && connection.unused) connection.socket.destroySoon()
     }
+    // Those that are still in their TLS handshake, of which node knows nothing.
+    for (const [endpoint, transport] of this.#transports) if (!secured.has(endpoint)) transport.destroy()
   }
 
   async close(): Promise<void> {
@@ -131,35 +146,36 @@ class Http1Server implements PublicServer {
   closeNow(): void {
     this.drain()
     for (const connection of this.#context.connections) connection.socket.destroy()
-    // Those that are still in their TLS handshake.
-    this.#server.closeAllConnections()
   }
 
-  #configure(server: http.Server | https.Server): void {
-    // Counted in validity.ts: node drops what is above this number without a word.
+  #configure(server: HttpServer): void {
+    // Counted in validity.ts: node drops what is above its own number without a word.
     server.maxHeadersCount = 0
     server.maxConnections = this.#options.maxConnections
     server.timeout = 0
     // Documented for net, not for http: a client may end its side and still read its answer (`nc -N`).
     Object.assign(server, { httpAllowHalfOpen: true })
-    server.on(this.#options.tls === undefined ? 'connection' : 'secureConnection', (socket: Socket) => {
-      this.#connectionOf(socket)
-    })
+    if (this.#options.tls === undefined) {
+      server.on('connection', (socket: Socket) => void this.#connectionOf(socket))
+    } else {
+      server.on('connection', (transport: Socket) => this.#remember(transport))
+      server.on('secureConnection', (socket: Socket) => void this.#connectionOf(socket))
+    }
     server.on('request', (request, response) => {
-      this.#connectionOf(request.socket).accept(request as ClientMessage, response as ClientResponse)
+      this.#connectionOf(request.socket).accept(request, response)
     })
-    server.on('upgrade', (request, socket, rest) => {
-      handleUpgrade(server, this.#connectionOf(socket as Socket), request, rest)
+    server.on('upgrade', (request, _socket, rest) => {
+      handleUpgrade(server, this.#connectionOf(request.socket), request, rest)
     })
-    server.on('connect', (_request, socket) => {
-      this.#connectionOf(socket as Socket).refuse(
+    server.on('connect', (request) => {
+      this.#connectionOf(request.socket).refuse(
         new CrankerError('CRANKER_ERR_METHOD', 'CONNECT is not allowed.', { initiator: 'caller', delivered: 'no' }),
       )
     })
     server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-      this.#connectionOf(socket as Socket).onClientError(error)
+      if (socket instanceof Socket) this.#connectionOf(socket).onClientError(error)
     })
-    server.on('tlsClientError', (error, socket) => {
+    server.on('tlsClientError', (error: Error, socket: Socket) => {
       this.#options.log.debug({ err: error }, 'a client failed in its TLS handshake')
       socket.destroy()
     })
@@ -171,10 +187,18 @@ class Http1Server implements PublicServer {
     })
   }
 
+  #remember(transport: Socket): void {
+    const endpoint = endpointOf(transport)
+    this.#transports.set(endpoint, transport)
+    transport.once('close', () => {
+      if (this.#transports.get(endpoint) === transport) this.#transports.delete(endpoint)
+    })
+  }
+
   #connectionOf(socket: Socket): ClientConnection {
     let connection = this.#bySocket.get(socket)
     if (connection === undefined) {
-      connection = new ClientConnection(socket, this.#context)
+      connection = new ClientConnection(socket, this.#transports.get(endpointOf(socket)) ?? socket, this.#context)
       this.#bySocket.set(socket, connection)
       this.#context.connections.add(connection)
       // An error can come before the connection does, and after it has gone.
@@ -182,4 +206,8 @@ class Http1Server implements PublicServer {
     }
     return connection
   }
+}
+
+function endpointOf(socket: Socket): string {
+  return `${socket.remoteAddress ?? ''} ${String(socket.remotePort)}`
 }

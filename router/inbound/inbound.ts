@@ -74,3 +74,6 @@ export interface InboundHandler {
 
 /** The receiver of every valid request. Must set `handler` before it returns. */
 export type OnRequest = (inbound: InboundRequest) => void
+
+/** Hears of every request that was answered before it could be handed on; `target` is as the client sent it. */
+export type OnRefused = (inbound: InboundRequest, error: CrankerError, status: number) => void

@@ -4,7 +4,8 @@
  * `websocket` asks for an upgrade here; a server may ignore any other (RFC 9110 §7.8), so the request is put back in
  * front of the socket without that field, and parsed again as an ordinary one, body, keep-alive and all.
  */
-import type { IncomingMessage, Server } from 'node:http'
+import type { EventEmitter } from 'node:events'
+import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import { CrankerError } from '../../protocol/errors.js'
 import type { ClientConnection } from './connection.js'
@@ -20,7 +21,7 @@ export function asksForWebSocket(headers: readonly string[]): boolean {
 }
 
 export function handleUpgrade(
-  server: Server,
+  server: EventEmitter,
   connection: ClientConnection,
   request: IncomingMessage,
   rest: Buffer,
@@ -37,7 +38,7 @@ export function handleUpgrade(
   connection.whenIdle(() => parseAgain(server, connection.socket, request, rest))
 }
 
-function parseAgain(server: Server, socket: Socket, request: IncomingMessage, rest: Buffer): void {
+function parseAgain(server: EventEmitter, socket: Socket, request: IncomingMessage, rest: Buffer): void {
   let text = `${request.method ?? ''} ${request.url ?? ''} HTTP/${request.httpVersion}\r\n`
   const { rawHeaders } = request
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {

@@ -87,21 +87,21 @@ function readFields(headers: RawHeaders, old: boolean): Fields | Refusal {
       case 4:
         if (!is(name, 'host')) break
         if (host !== undefined) return new Refusal('CRANKER_ERR_BAD_REQUEST', 'There is more than one Host field.')
-        host = headers[i + 1] as string
+        host = headers[i + 1]
         break
       case 6:
-        if (is(name, 'expect')) expect = headers[i + 1] as string
+        if (is(name, 'expect')) expect = headers[i + 1]
         break
       case 14:
         if (!is(name, 'content-length')) break
         if (length !== undefined) {
           return new Refusal('CRANKER_ERR_BAD_REQUEST', 'There is more than one Content-Length field.')
         }
-        length = headers[i + 1] as string
+        length = headers[i + 1]
         break
       case 17:
         if (!is(name, 'transfer-encoding')) break
-        coding = coding === undefined ? (headers[i + 1] as string) : `${coding},${headers[i + 1] as string}`
+        coding = coding === undefined ? headers[i + 1] : `${coding},${headers[i + 1] ?? ''}`
         break
     }
   }

@@ -164,11 +164,18 @@ describe('a response that is complete before its request', () => {
     await client.closed()
   })
 
-  it('says Connection: close if it is the router that answers', async () => {
+  it('says Connection: close if it is the router that answers, and reaches the client too', async () => {
     const client = await start()
-    side.source.sessions.length = 0
+    client.socket.pause()
     client.write('POST /.. HTTP/1.1\r\nHost: a\r\nContent-Length: 100000000\r\n\r\n')
-    expect((await client.response()).fields('connection')).toEqual(['close'])
+    await side.entry()
+    client.write(Buffer.alloc(128 * 1024))
+    client.socket.resume()
+    const response = await client.response()
+    expect([response.status, response.fields('connection')]).toEqual([400, ['close']])
+    // A client that still sends must not be reset before it has read the answer.
+    for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate)
+    expect(side.server.connections).toBe(1)
     await client.closed()
   })
 })

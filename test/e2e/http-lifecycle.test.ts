@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import { afterEach, describe, expect, it } from 'vitest'
 import { CrankerError } from '../../protocol/errors.js'
 import { RETRY_AFTER_SECONDS } from '../../router/responses.js'
@@ -305,6 +304,22 @@ describe('the idle timeout', () => {
     expect(exchange.resetError?.code).toBe('CRANKER_ERR_IDLE_TIMEOUT')
   })
 
+  it('does not mind a service that answers without reading', async () => {
+    const clock = new FakeClock()
+    const client = await start({ clock, idleTimeout })
+    client.write('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nabc')
+    const exchange = await side.exchange()
+    exchange.room = false
+    await exchange.until(() => exchange.body === 'abc')
+    exchange.respond(200)
+    for (let i = 0; i < 6; i++) {
+      exchange.data(`event ${i}\n`)
+      clock.advance(idleTimeout / 2)
+    }
+    exchange.finish()
+    expect((await client.response()).text).toContain('event 5')
+  })
+
   it('finds a client that does not take the rest of a response', async () => {
     const clock = new FakeClock()
     const client = await start({ clock, idleTimeout })
@@ -399,6 +414,15 @@ describe('the access log', () => {
     })
     expect(side.access).toHaveLength(1)
   })
+
+  it('has an entry for what the router answers itself', async () => {
+    const client = await start()
+    client.write('GET /a/../b HTTP/1.1\r\nHost: a\r\n\r\n')
+    expect((await client.response()).status).toBe(400)
+    expect(await side.entry()).toMatchObject({
+      ...{ method: 'GET', target: '/a/../b', status: 400, error: 'CRANKER_ERR_BAD_REQUEST', route: undefined },
+    })
+  })
 })
 
 it('10,000 exchanges leave nothing behind', async () => {
@@ -420,5 +444,19 @@ it('10,000 exchanges leave nothing behind', async () => {
   expect(clock.pending).toBe(0)
   // Timers of this process that still run: none of ours.
   expect(process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length).toBeLessThan(10)
-  expect(readFileSync('/proc/self/status', 'utf8')).toContain('VmRSS')
+})
+
+it('the keep-alive time of an earlier request does not end one that came with Upgrade: h2c', async () => {
+  const client = await start({ keepAliveTimeout: 100 })
+  client.write(`${GET}GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n`)
+  ;(await side.exchange()).answer('one')
+  await client.response()
+  const exchange = await side.exchange()
+  const other = await RawClient.connect(side.port)
+  other.write(GET)
+  ;(await side.exchange()).answer('x')
+  // The other is idle from now on: when its time is over, so would that of the first.
+  await other.closed()
+  exchange.answer('two')
+  expect((await client.response()).text).toBe('two')
 })

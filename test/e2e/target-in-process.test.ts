@@ -346,6 +346,20 @@ describe('an in-process target', () => {
     expect(exchange.consumedBytes).toBe(4 * 1024 * 1024)
   })
 
+  it('gives credit back as fast as the application reads', async () => {
+    const target = makeTarget((req: IncomingMessage, res: ServerResponse) => {
+      req.resume().on('end', () => res.end('thanks'))
+    })
+    const { exchange, handler } = send(target, request('POST', '/'), false)
+    for (let sent = 0; sent < 16; sent++) {
+      handler?.onData(Buffer.alloc(64 * 1024))
+      await exchange.until(() => exchange.consumedBytes === (sent + 1) * 64 * 1024)
+    }
+    handler?.onEnd(undefined)
+    await exchange.ended()
+    expect(exchange.body.toString()).toBe('thanks')
+  })
+
   it('honours a timeout that the application sets on a response', async () => {
     const target = makeTarget((_req: IncomingMessage, res: ServerResponse) => {
       res.setTimeout(10, () => {

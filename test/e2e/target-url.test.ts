@@ -3,8 +3,9 @@ import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import { describe, expect, it } from 'vitest'
 import { CrankerError } from '../../protocol/errors.js'
+import type { BodyHandler } from '../../protocol/session.js'
 import { FakeClock } from '../support/fake-clock.js'
-import { sendBody } from '../support/scripted-exchange.js'
+import { sendBody, type ScriptedExchange } from '../support/scripted-exchange.js'
 import { cannedServer, httpServer, makeTarget, rawServer, request, send } from '../support/target-fixtures.js'
 
 const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
@@ -23,6 +24,21 @@ async function settled(value: () => number): Promise<void> {
     if (value() !== last) still = 0
     last = value()
   }
+}
+
+/** Uploads as a tunnel does: more bytes whenever there is credit, until the exchange is over. */
+function upload(exchange: ScriptedExchange, handler: BodyHandler | undefined): void {
+  const chunk = Buffer.alloc(64 * 1024)
+  let sent = 0
+  const pump = (): void => {
+    if (exchange.over) return
+    if (exchange.consumedBytes === sent) {
+      sent += chunk.length
+      handler?.onData(chunk)
+    }
+    setImmediate(pump)
+  }
+  pump()
 }
 
 describe('requests to a URL target', () => {
@@ -291,22 +307,24 @@ describe('request bodies', () => {
     const target = makeTarget(url)
     for (let round = 0; round < 40; round++) {
       const { exchange, handler } = send(target, request('POST', '/'), false)
-      // As a tunnel does: more bytes whenever there is credit, until the exchange is over.
-      const chunk = Buffer.alloc(64 * 1024)
-      const pump = (): void => {
-        if (exchange.over) return
-        if (exchange.consumedBytes >= pumped - chunk.length) {
-          pumped += chunk.length
-          handler?.onData(chunk)
-        }
-        setImmediate(pump)
-      }
-      let pumped = 0
-      pump()
+      upload(exchange, handler)
       await exchange.ended()
       expect(exchange.error, `round ${round}`).toBeUndefined()
       expect(exchange.response?.status).toBe(413)
       expect(exchange.body.toString()).toBe('too large')
+    }
+  })
+
+  it('does not take the reset of an unread upload for the end of a close-delimited answer', async () => {
+    const url = await rawServer((socket) => {
+      socket.once('data', () => socket.write('HTTP/1.1 413 X\r\n\r\ntoo', () => socket.destroy()))
+    })
+    const target = makeTarget(url)
+    for (let round = 0; round < 20; round++) {
+      const { exchange, handler } = send(target, request('POST', '/'), false)
+      upload(exchange, handler)
+      await exchange.ended()
+      expect(exchange.error, `round ${round}`).toMatchObject({ code: 'CRANKER_ERR_TARGET_FAILED', delivered: 'yes' })
     }
   })
 
@@ -389,10 +407,14 @@ describe('the life of a request', () => {
     })
   })
 
-  it('gives up on a connection that does not come up in time', async () => {
+  it('gives up on a connection, or TLS handshake, that does not come up in time', async () => {
     const clock = new FakeClock()
-    // TEST-NET-1 (RFC 5737): nobody answers, or nobody can be reached.
-    const { exchange } = send(makeTarget('http://192.0.2.1', {}, clock), request('GET', '/'))
+    let connected: (() => void) | undefined
+    const arrived = new Promise<void>((resolve) => (connected = resolve))
+    const url = await rawServer(() => connected?.())
+    const { exchange } = send(makeTarget(url.replace('http:', 'https:'), {}, clock), request('GET', '/'))
+    await arrived
+    expect(exchange.over).toBe(false)
     clock.advance(5_000)
     await exchange.ended()
     expect(exchange.error).toMatchObject({ code: 'CRANKER_ERR_REFUSED', message: 'target unreachable' })
@@ -522,7 +544,7 @@ describe('the life of a request', () => {
     const { exchange } = send(target, request('GET', '/'))
     while (finish === undefined) await new Promise((resolve) => setImmediate(resolve))
     await target.close()
-    ;(finish as () => void)()
+    finish()
     await exchange.ended()
     expect(exchange.body.toString()).toBe('done')
     await closed

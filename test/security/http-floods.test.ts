@@ -30,14 +30,12 @@ it('20,000 pipelined requests run one at a time', async () => {
 
 it('pipelined requests beyond a bound are not kept in memory: the connection waits', async () => {
   const client = await start()
-  const socketBytes = GET.length * 200_000
   client.write(GET.repeat(200_000))
   await side.exchange()
   for (let turn = 0; turn < 200; turn++) await new Promise(setImmediate)
   expect(side.session.opened).toBe(1)
   // The kernel holds the rest, or the client itself does.
   expect(client.socket.writableLength).toBeGreaterThan(0)
-  expect(socketBytes).toBeGreaterThan(client.socket.writableLength)
 })
 
 it('every pipelined request is answered, in order, also when the answers are slow', async () => {

@@ -243,8 +243,11 @@ export async function startHttpSide(options: HttpSideOptions = {}): Promise<Http
   const opened = new Observed()
   const arrived: ScriptedExchange[] = []
   const access: AccessEntry[] = []
-  const play = options.play ?? ((exchange: ScriptedExchange) => void (arrived.push(exchange), opened.changed()))
-  const session = new ScriptedSession(play)
+  const collect = (exchange: ScriptedExchange): void => {
+    arrived.push(exchange)
+    opened.changed()
+  }
+  const session = new ScriptedSession(options.play ?? collect)
   const source = new ScriptedSource()
   if (options.session !== false) source.sessions.push(registered(session))
   const proxy = new Proxy({
@@ -277,6 +280,7 @@ export async function startHttpSide(options: HttpSideOptions = {}): Promise<Http
       ...options,
     },
     (inbound) => proxy.handle(inbound),
+    (inbound, error, status) => proxy.refused(inbound, error, status),
   )
   const address: AddressInfo = await server.listen()
   return {

@@ -15,6 +15,14 @@ function grown(bed: Bed, size: number, capabilities: Partial<Capabilities>): Fak
   return idle
 }
 
+/** The router confirms the deregistration, then answers the pings. */
+async function confirm(bed: Bed, ...sessions: (FakeSession | undefined)[]): Promise<void> {
+  await turn()
+  bed.deregistrations[0]?.()
+  await turn()
+  for (const session of sessions) session?.barriers[0]?.()
+}
+
 describe('the window of a registration', () => {
   it('opens as many sockets as the window says', () => {
     const bed = new Bed({ window: 3 })
@@ -237,6 +245,7 @@ describe('leaving', () => {
     busy?.request()
     let left: number | undefined
     void bed.registration.leave(30_000).then((cut) => (left = cut))
+    await turn()
     expect(bed.told).toEqual(['registered', 'deregister'])
     expect([busy?.calls, idle?.calls]).toEqual([[], []])
     bed.deregistrations[0]?.()
@@ -258,14 +267,36 @@ describe('leaving', () => {
     expect(bed.registration.state).toBe('left')
   })
 
-  it('says goaway to routers that understand it', async () => {
+  it('waits for the barrier although the router understands goaway, which would refuse what is on its way', async () => {
     const bed = new Bed({ window: 1 })
     bed.registration.start()
     const session = bed.fresh()[0]?.accept('3.0', { goaway: true })
     const leaving = bed.registration.leave(30_000)
-    bed.deregistrations[0]?.()
+    await confirm(bed)
+    expect(session?.calls).toEqual(['barrier'])
+    session?.barriers[0]?.()
     await leaving
-    expect(session?.calls).toEqual(['drain'])
+    expect(session?.calls).toEqual(['barrier', 'drain'])
+  })
+
+  it('lets handshakes under way complete first: the router may have accepted, and use the socket', async () => {
+    const bed = new Bed({ window: 2 })
+    bed.registration.start()
+    const [one, two] = bed.fresh()
+    const session = one?.accept('1.0')
+    const leaving = bed.registration.leave(30_000)
+    await turn()
+    expect(two?.cancelled).toBe(false)
+    expect(bed.told).toEqual(['registered'])
+    const late = two?.accept('1.0')
+    await turn()
+    // Only now: a registration that comes after the deregistration would stand.
+    expect(bed.told).toEqual(['registered', 'deregister'])
+    late?.request()
+    await confirm(bed, session, late)
+    late?.respond()
+    expect(await leaving).toBe(0)
+    expect(bed.fresh()).toHaveLength(0)
   })
 
   it('does not wait for ever for a router that never confirms the deregistration', async () => {
@@ -273,10 +304,13 @@ describe('leaving', () => {
     bed.registration.start()
     const session = bed.fresh()[0]?.accept('3.0', { goaway: true })
     const leaving = bed.registration.leave(30_000)
+    await turn()
     bed.clock.advance(2_000)
-    await leaving
+    await turn()
     expect(bed.told).toContain('deregister cancelled')
-    expect(session?.calls).toEqual(['drain'])
+    session?.barriers[0]?.()
+    await leaving
+    expect(session?.calls).toEqual(['barrier', 'drain'])
   })
 
   it('cuts what still runs after the drain timeout, and counts it', async () => {
@@ -286,13 +320,12 @@ describe('leaving', () => {
     session?.request()
     session?.request()
     const leaving = bed.registration.leave(10_000)
-    bed.deregistrations[0]?.()
-    await turn()
+    await confirm(bed, session)
     bed.clock.advance(9_999)
-    expect(session?.calls).toEqual(['drain'])
+    expect(session?.calls).toEqual(['barrier', 'drain'])
     bed.clock.advance(1)
     expect(await leaving).toBe(2)
-    expect(session?.calls).toEqual(['drain', 'close 1001'])
+    expect(session?.calls).toEqual(['barrier', 'drain', 'close 1001'])
   })
 
   it.each(['drained', 'cut'])('is over only when the connection is gone, after the last frames (%s)', async (how) => {
@@ -305,11 +338,10 @@ describe('leaving', () => {
     if (how === 'cut') session.request()
     let left = false
     void bed.registration.leave(1_000).then(() => (left = true))
-    bed.deregistrations[0]?.()
-    await turn()
+    await confirm(bed, session)
     bed.clock.advance(how === 'cut' ? 1_000 : 500)
     await turn()
-    expect(session.calls).toEqual(how === 'cut' ? ['drain', 'close 1001'] : ['drain'])
+    expect(session.calls).toEqual(['barrier', 'drain', ...(how === 'cut' ? ['close 1001'] : [])])
     expect(left).toBe(false)
     dial.result.onGone()
     await turn()
@@ -325,8 +357,7 @@ describe('leaving', () => {
     dial.lingers = true
     const session = dial.accept('3.0', { goaway: true })
     const leaving = bed.registration.leave(1_000)
-    bed.deregistrations[0]?.()
-    await turn()
+    await confirm(bed, session)
     bed.clock.advance(1_000)
     await turn()
     bed.clock.advance(10_000)
@@ -340,20 +371,28 @@ describe('leaving', () => {
     const session = bed.fresh()[0]?.accept('3.0', { refuse: true })
     session?.request()
     void bed.registration.leave(10_000)
-    bed.deregistrations[0]?.()
-    await turn()
-    session?.barriers[0]?.()
+    await confirm(bed, session)
     const codes: string[] = []
     session?.request({ reset: (error) => codes.push(`${error.code} ${error.delivered}`) })
     expect(codes).toEqual(['CRANKER_ERR_REFUSED no'])
   })
 
-  it('gives up attempts that are under way, and does not deregister what never was registered', async () => {
+  it('gives up handshakes that do not complete, and does not deregister what never was registered', async () => {
     const bed = new Bed({ window: 2 })
     bed.registration.start()
-    expect(await bed.registration.leave(10_000)).toBe(0)
+    const leaving = bed.registration.leave(10_000)
+    bed.clock.advance(2_000)
+    expect(await leaving).toBe(0)
     expect(bed.dials.map((dial) => dial.cancelled)).toEqual([true, true])
     expect(bed.told).toEqual([])
+    expect(bed.clock.pending).toBe(0)
+  })
+
+  it('is done at once while it only waits for the next attempt', async () => {
+    const bed = new Bed({ window: 1 })
+    bed.registration.start()
+    bed.fresh()[0]?.refuse()
+    expect(await bed.registration.leave(10_000)).toBe(0)
     expect(bed.clock.pending).toBe(0)
   })
 
@@ -363,10 +402,11 @@ describe('leaving', () => {
     const [one, two] = bed.fresh().map((dial) => dial.accept('1.0'))
     const leaving = bed.registration.leave(10_000)
     expect(bed.registration.leave(10_000)).toBe(leaving)
+    await turn()
     // The router closes idle sockets as soon as it has the deregistration.
     one?.end({ code: 1001 })
     two?.end({ code: 1001 })
-    bed.deregistrations[0]?.()
+    await confirm(bed)
     await leaving
     expect(bed.fresh()).toHaveLength(0)
     expect(bed.told).toEqual(['registered', 'deregister'])

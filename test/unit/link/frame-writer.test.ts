@@ -1,7 +1,7 @@
 // @ts-expect-error -- exported by ws, not in its types
 import { Receiver } from 'ws'
 import { describe, expect, it } from 'vitest'
-import { FrameWriter, type Masking } from '../../../protocol/frame-writer.js'
+import { FrameWriter, type Masking, type Piece } from '../../../protocol/frame-writer.js'
 
 interface Seen {
   readonly opcode: 'text' | 'binary' | 'ping' | 'pong'
@@ -9,7 +9,7 @@ interface Seen {
 }
 
 /** Reads frames back with ws's own parser: the writer's naive twin. */
-function parse(bytes: readonly Buffer[], masked: boolean): Promise<Seen[]> {
+function parse(pieces: readonly Piece[], masked: boolean): Promise<Seen[]> {
   const seen: Seen[] = []
   const receiver = new Receiver({ isServer: masked, maxPayload: 10_000_000 })
   receiver.on('message', (data: Buffer, isBinary: boolean) =>
@@ -19,7 +19,7 @@ function parse(bytes: readonly Buffer[], masked: boolean): Promise<Seen[]> {
   receiver.on('pong', (data: Buffer) => seen.push({ opcode: 'pong', data: Buffer.from(data) }))
   return new Promise((resolve, reject) => {
     receiver.on('error', reject)
-    for (const chunk of bytes) receiver.write(chunk)
+    for (const piece of pieces) receiver.write(piece.bytes)
     receiver.end(() => {
       resolve(seen)
     })
@@ -66,7 +66,7 @@ describe.each<Masking>(['none', 'random', 'zero'])('frame writer, masking %s', (
     const writer = new FrameWriter(masking)
     for (const size of [0, 10, 5000, 100_000]) writer.add(2, pattern(6, 1), pattern(size, 1))
     const bytes = writer.bytes
-    expect(writer.take().reduce((sum, chunk) => sum + chunk.length, 0)).toBe(bytes)
+    expect(writer.take().reduce((sum, piece) => sum + piece.bytes.length, 0)).toBe(bytes)
     expect(writer.bytes).toBe(0)
   })
 
@@ -92,11 +92,30 @@ describe('frame writer', () => {
     expect(writer.take().length).toBeLessThanOrEqual(2)
   })
 
-  it('does not copy a large payload that needs no mask', () => {
-    const payload = pattern(16_384, 3)
+  it('uses the same memory again once a batch has been written', () => {
     const writer = new FrameWriter('none')
-    writer.add(2, pattern(6, 1), payload)
-    expect(writer.take()).toContain(payload)
+    const memory = new Set<ArrayBufferLike>()
+    for (let i = 0; i < 1000; i++) {
+      for (let frames = 0; frames < 10; frames++) writer.add(2, pattern(6, 1), pattern(16_384, frames))
+      for (const piece of writer.take()) {
+        memory.add(piece.bytes.buffer)
+        piece.slab.release()
+      }
+    }
+    expect(memory.size).toBeLessThanOrEqual(9)
+  })
+
+  it('does not touch memory that is still being written', async () => {
+    const slow = new FrameWriter('random')
+    slow.add(2, pattern(6, 1), pattern(50_000, 1))
+    const waiting = slow.take()
+    const busy = new FrameWriter('random')
+    for (let i = 0; i < 200; i++) {
+      busy.add(2, pattern(6, 2), pattern(16_384, i))
+      for (const piece of busy.take()) piece.slab.release()
+    }
+    const seen = await parse(waiting, true)
+    expect(seen[0]?.data.equals(Buffer.concat([pattern(6, 1), pattern(50_000, 1)]))).toBe(true)
   })
 
   it('masks each frame with a key of its own (RFC 6455 §5.3)', () => {
@@ -104,7 +123,11 @@ describe('frame writer', () => {
     const keys = new Set<string>()
     for (let i = 0; i < 64; i++) {
       writer.add(2, Buffer.alloc(0), Buffer.from('xx'))
-      keys.add(Buffer.concat(writer.take()).subarray(2, 6).toString('hex'))
+      keys.add(
+        Buffer.concat(writer.take().map((piece) => piece.bytes))
+          .subarray(2, 6)
+          .toString('hex'),
+      )
     }
     expect(keys.size).toBeGreaterThan(60)
   })

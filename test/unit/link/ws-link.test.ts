@@ -188,7 +188,7 @@ describe('a link over ws', () => {
     expect(s.calls.some((call) => call[0] === 'onCloseFrame')).toBe(false)
   })
 
-  it('does not take a broken frame for a Close frame', async () => {
+  it('a broken frame ends the link at once, and is no Close frame', async () => {
     const { url, links } = await listen()
     const { connect } = await import('node:net')
     const raw = connect(Number(url.port), '127.0.0.1')
@@ -201,6 +201,8 @@ describe('a link over ws', () => {
     raw.write(Buffer.from([0xff, 0xff, 0xff, 0xff]))
     const closed = await s.next('onClosed')
     expect(closed[3]).toBeInstanceOf(Error)
+    // The connection itself still runs its closing handshake.
+    expect(raw.destroyed).toBe(false)
     expect(s.calls.some((call) => call[0] === 'onCloseFrame')).toBe(false)
     raw.destroy()
   })

@@ -145,7 +145,10 @@ describe('the delivery clock', () => {
       latency: 5,
       bandwidth: 10_000,
       record: false,
-      onRequest: ({ response }) => (response.head(OK, false), response.end(Buffer.alloc(4 * MiB))),
+      onRequest: ({ response }) => {
+        response.head(OK, false)
+        response.end(Buffer.alloc(4 * MiB))
+      },
     })
     both.pair.router.answerPings = false
     const response = both.open()
@@ -158,7 +161,12 @@ describe('the delivery clock', () => {
   })
 
   it('sends one ping per 64 KiB of a download', () => {
-    const both = new Both({ onRequest: ({ response }) => (response.head(OK, false), response.end(Buffer.alloc(MiB))) })
+    const both = new Both({
+      onRequest: ({ response }) => {
+        response.head(OK, false)
+        response.end(Buffer.alloc(MiB))
+      },
+    })
     const response = both.open()
     both.settle()
     expect(response.ends).toBe(1)

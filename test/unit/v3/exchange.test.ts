@@ -20,7 +20,12 @@ describe('a 3.0 exchange', () => {
   })
 
   it('costs a small exchange three frames and no WINDOW_UPDATE', () => {
-    const both = new Both({ onRequest: ({ response }) => (response.head(OK, false), response.end(Buffer.from('hello'))) })
+    const both = new Both({
+      onRequest: ({ response }) => {
+        response.head(OK, false)
+        response.end(Buffer.from('hello'))
+      },
+    })
     const response = both.open()
     both.settle()
     expect(response.text).toBe('hello')
@@ -135,7 +140,9 @@ describe('a 3.0 exchange', () => {
 
   it('sends RST code 1011 from the connector, and code 1 from the router', () => {
     const connector = new ConnectorSide()
-    connector.request().response.reset(new CrankerError('CRANKER_ERR_TARGET_FAILED', 'connect ECONNREFUSED 10.0.0.1:80'))
+    connector
+      .request()
+      .response.reset(new CrankerError('CRANKER_ERR_TARGET_FAILED', 'connect ECONNREFUSED 10.0.0.1:80'))
     const frame = connector.peer.take()[0]
     expect(frame).toEqual({ kind: 'rst', id: 1, code: 1011, text: 'CRANKER_ERR_TARGET_FAILED' })
     const router = new RouterSide()
@@ -168,7 +175,12 @@ describe('a 3.0 exchange', () => {
     bad.onData = () => {
       throw new Error('oops')
     }
-    side.peer.send(header(1, 4, 'HTTP/1.1 200 OK\n'), data(1, 'x'), header(2, 4, 'HTTP/1.1 200 OK\n'), data(2, 'y', true))
+    side.peer.send(
+      header(1, 4, 'HTTP/1.1 200 OK\n'),
+      data(1, 'x'),
+      header(2, 4, 'HTTP/1.1 200 OK\n'),
+      data(2, 'y', true),
+    )
     expect([bad.codes, good.text, good.ends]).toEqual([['CRANKER_ERR_INTERNAL'], 'y', 1])
     expect(side.peer.takeShort()).toEqual(['rst 1 1'])
   })

@@ -19,9 +19,9 @@ interface Vector {
   readonly decode: Record<string, unknown>
 }
 
-const vectors = JSON.parse(
-  readFileSync(new URL('../../vectors/v3-frames.json', import.meta.url), 'utf8'),
-) as { frames: Vector[] }
+const vectors = JSON.parse(readFileSync(new URL('../../vectors/v3-frames.json', import.meta.url), 'utf8')) as {
+  frames: Vector[]
+}
 
 function plain(frame: Frame): Record<string, unknown> {
   const fields: Record<string, unknown> = { ...frame }
@@ -61,14 +61,16 @@ function naiveDecode(message: Buffer): Record<string, unknown> {
   const rest = [...message].slice(6)
   const payload = Buffer.from(rest).toString('hex')
   const text = (from: number): string =>
-    [...new TextDecoder('utf-8', { ignoreBOM: true }).decode(Buffer.from(rest.slice(from, from + 200)))]
+    Array.from(new TextDecoder('utf-8', { ignoreBOM: true }).decode(Buffer.from(rest.slice(from, from + 200))))
       .map((c) => (c < ' ' || c === '\x7f' ? ' ' : c))
       .join('')
   const int = (at: number): number => view.getInt32(6 + at)
   if (type === 0) return { kind: 'data', id, end: flags[7] === '1', payload }
   if (type === 1) return { kind: 'header', id, end: flags[7] === '1', endHeaders: flags[5] === '1', payload }
   if (type === 3) {
-    return rest.length < 4 ? { kind: 'rst', id, code: null, text: '' } : { kind: 'rst', id, code: int(0), text: text(4) }
+    return rest.length < 4
+      ? { kind: 'rst', id, code: null, text: '' }
+      : { kind: 'rst', id, code: int(0), text: text(4) }
   }
   if (type === 7 && rest.length >= 8) return { kind: 'goaway', lastId: int(0), code: int(4), text: text(8) }
   if (type === 8 && rest.length >= 4 && int(0) >= 0) return { kind: 'window-update', id, increment: int(0) }

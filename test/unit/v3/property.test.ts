@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { CrankerError } from '../../../protocol/errors.js'
 import type { Exchange } from '../../../protocol/session.js'
-import { Body, Both, capabilities, GET, OK, POST, random, type Request, type Response } from './harness.js'
+import { type Body, Both, capabilities, GET, OK, POST, random, type Request, type Response } from './harness.js'
 
 /** Bytes that say where they belong. */
 function bodyOf(seed: number, length: number): Buffer {
@@ -137,7 +137,10 @@ describe.each(Array.from({ length: 12 }, (_, i) => i + 1))('random interleaving,
       } else {
         both.clock.advance(next() * 5)
       }
-      if (exchanges.length === total && exchanges.every((e) => e.response.ends + e.response.errors.length > 0 || e.cut)) {
+      if (
+        exchanges.length === total &&
+        exchanges.every((e) => e.response.ends + e.response.errors.length > 0 || e.cut)
+      ) {
         break
       }
     }

@@ -9,7 +9,10 @@ function download(bytes: number, latency: number, budget = new WindowBudget(256 
     latency,
     record: false,
     config: { windowBudget: budget },
-    onRequest: ({ response }) => (response.head(OK, false), response.end(Buffer.alloc(bytes))),
+    onRequest: ({ response }) => {
+      response.head(OK, false)
+      response.end(Buffer.alloc(bytes))
+    },
   })
   both.clock.advance(500)
   const response = both.open()
@@ -81,7 +84,12 @@ describe('the receive window', () => {
   })
 
   it('keeps a stalled reader from the memory of others: 64 KiB and a frame', () => {
-    const both = new Both({ onRequest: ({ response }) => (response.head(OK, false), response.end(Buffer.alloc(MiB))) })
+    const both = new Both({
+      onRequest: ({ response }) => {
+        response.head(OK, false)
+        response.end(Buffer.alloc(MiB))
+      },
+    })
     const response = both.open()
     response.consumes = false
     both.settle()

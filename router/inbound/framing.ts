@@ -1,0 +1,34 @@
+/** How HTTP/1.x messages begin and end on the wire, where node leaves it to us. */
+import type { RawHeaders, ResponseHead } from '../../protocol/head.js'
+import { isToken } from '../../protocol/token.js'
+
+const NOT_IN_VALUE = /[^\t\x20-\x7e\x80-\xff]/
+
+/** An interim response (RFC 9110 §15.2), whole. It is a hint: what is invalid in it is left out. */
+export function interimText(head: ResponseHead): string {
+  let text = `HTTP/1.1 ${head.status} ${NOT_IN_VALUE.test(head.reason) ? '' : head.reason}\r\n`
+  for (let i = 0; i + 1 < head.headers.length; i += 2) {
+    const name = head.headers[i] as string
+    const value = head.headers[i + 1] as string
+    if (isToken(name) && !NOT_IN_VALUE.test(value)) text += `${name}: ${value}\r\n`
+  }
+  return `${text}\r\n`
+}
+
+/** The end of the connection is the only end that this response has (RFC 9112 §6.3). */
+export function isCloseDelimited(method: string, httpVersion: string, head: ResponseHead): boolean {
+  if (httpVersion !== '1.0' || method === 'HEAD') return false
+  for (let i = 0; i < head.headers.length; i += 2) {
+    if ((head.headers[i] as string).toLowerCase() === 'content-length') return false
+  }
+  return head.status !== 304 && head.status !== 204
+}
+
+/** A request that announces a body, however malformed the announcement is. */
+export function hasFraming(headers: RawHeaders): boolean {
+  for (let i = 0; i < headers.length; i += 2) {
+    const name = (headers[i] as string).toLowerCase()
+    if (name === 'content-length' || name === 'transfer-encoding') return true
+  }
+  return false
+}
