@@ -98,8 +98,8 @@ export default tseslint.config(
     files: ['connector/**/*.ts'],
     rules: {
       ...forbid([['**/router/**', '**/cli/**'], 'The two sides never import each other.'], only.ws, only.tools, [
-        ['find-my-way', 'prom-client', 'jose', 'zod', 'yaml'],
-        'What a connector imports is ws, undici, uuid and Node: it lives in other people’s processes.',
+        ['undici', 'find-my-way', 'prom-client', 'jose', 'zod', 'yaml'],
+        'What a connector imports is ws, uuid and Node: it lives in other people’s processes.',
       ]),
       'no-restricted-syntax': ['error', defaultExport, ...versionComparison],
     },

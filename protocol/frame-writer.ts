@@ -46,6 +46,7 @@ export class FrameWriter {
   #start = 0
   #end = 0
   #bytes = 0
+  #frames = 0
 
   constructor(masking: Masking) {
     this.#masking = masking
@@ -54,6 +55,11 @@ export class FrameWriter {
   /** Bytes gathered and not yet taken. */
   get bytes(): number {
     return this.#bytes
+  }
+
+  /** Frames gathered and not yet taken. */
+  get frames(): number {
+    return this.#frames
   }
 
   /** Adds one unfragmented frame with a copy of `head` and `payload`. */
@@ -87,6 +93,7 @@ export class FrameWriter {
     at += payload.length
     if (this.#masking === 'random') mask(slab, start, at)
     this.#bytes += at - slab.used
+    this.#frames++
     this.#end = slab.used = at
   }
 
@@ -95,7 +102,7 @@ export class FrameWriter {
     this.#closePiece()
     const pieces = this.#pieces
     this.#pieces = []
-    this.#bytes = 0
+    this.#bytes = this.#frames = 0
     return pieces
   }
 

@@ -24,7 +24,10 @@ export const V1_MAX_MESSAGE_BYTES = 16 * KiB
 export const V1_RECEIVE_WINDOW_BYTES = 64 * KiB
 /** Bytes that a 1.0 sender leaves queued in its socket before `write` says false. */
 export const V1_SEND_QUEUE_BYTES = 64 * KiB
-/** After the router has closed a socket because the client left, TCP is cut: C4P and RC cancel their target only then. */
+/**
+ * After the router has closed a socket because the client left, TCP is cut: crank4py-connector and
+ * rust-cranker-connector cancel their target only then.
+ */
 export const V1_ABORT_TERMINATE_MS = 500
 
 // 3.0
@@ -33,7 +36,7 @@ export const V1_ABORT_TERMINATE_MS = 500
 export const V3_FRAME_HEADER_BYTES = 6
 /** A turn of one stream in the scheduler, and the largest DATA payload that we send. */
 export const V3_MAX_DATA_BYTES = 16 * KiB
-/** Largest HEADER payload per frame: the published peers split at 16,000 characters (AC: bytes). */
+/** Largest HEADER payload per frame: the published peers split at 16,000 characters (asgi-cc: bytes). */
 export const V3_MAX_HEADER_PART_BYTES = 16_000
 /** The published flow control: a sender pauses above this many unacknowledged bytes… */
 export const V3_SEND_PAUSE_BYTES = 65_536
@@ -67,7 +70,7 @@ export const COPY_BELOW_BYTES = 4 * KiB
 // Liveness
 
 export const PING_INTERVAL_MS = 5_000
-/** Without any inbound frame for this long a socket is dead. JC's own limit is the same. */
+/** Without any inbound frame for this long a socket is dead. The limit of cranker-connector (Java) is the same. */
 export const DEAD_AFTER_MS = 20_000
 /** A timer later than this means that our own event loop stood still: nobody is declared dead on its word. */
 export const LOOP_LAG_MS = 1_000

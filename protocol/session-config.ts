@@ -21,6 +21,4 @@ export interface SessionConfig {
   readonly deadAfter?: number
   /** Receive windows beyond the initial one come out of this (3.0). Default: one for the whole process. */
   readonly windowBudget?: WindowBudget
-  /** First request id (3.0, router). Default 1; tests of retirement start later. */
-  readonly firstId?: number
 }

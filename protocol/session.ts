@@ -54,9 +54,9 @@ export interface ResponseHandler extends BodyHandler {
 export interface Exchange {
   /** Unique on its session. */
   readonly id: number
-  /** Takes a piece of the body; the buffer belongs to the exchange from here on. False: wait for `onDrain`. */
+  /** Takes a piece of the body, and copies what it cannot send at once. False: wait for `onDrain`. */
   write(chunk: Buffer): boolean
-  /** Ends our direction. `trailers` are dropped where the session cannot carry them. */
+  /** Ends our direction; `chunk` as with `write`. `trailers` are dropped where the session cannot carry them. */
   end(chunk?: Buffer, trailers?: RawHeaders): void
   /**
    * Ends the exchange at once, in both directions; the handler gets no further call. The error's code chooses what
@@ -127,7 +127,8 @@ export interface Session {
   readonly bytesOut: number
   /**
    * No new exchange from here on; tells the peer where it understands that (`goaway`, with `retryAfterMs`). Closes
-   * with 1001 as soon as nothing runs: at once when idle.
+   * with 1001 as soon as nothing runs: at once when idle. The connector's end of an idle 1.0 socket closes with 1013
+   * instead where `refuse` is agreed: a request that crosses the Close frame was not given to the service then.
    */
   drain(reason: string, retryAfterMs?: number): void
   /** Ends every exchange with an error, sends a Close frame. */

@@ -43,8 +43,15 @@ export interface DialEvents {
   onGone?(): void
 }
 
+/** A TLS session, and the trust under which it was made. */
+interface TlsSession {
+  readonly session: Buffer
+  readonly ca: DialOptions['ca']
+  readonly verified: boolean
+}
+
 /** TLS sessions by host and port: on 1.0 every request costs a new socket, and so a handshake. */
-const tlsSessions = new Map<string, Buffer>()
+const tlsSessions = new Map<string, TlsSession>()
 const MAX_TLS_SESSIONS = 256
 
 /** Exactly one of the events comes, later, unless the dial is cancelled. */
@@ -128,18 +135,21 @@ export function dial(options: DialOptions, events: DialEvents): { cancel(): void
 
 function connectTls(to: { host: string; port: number }, host: string, options: DialOptions): Socket {
   const key = `${host}:${String(to.port)}@${to.host}`
-  const session = tlsSessions.get(key)
+  const verified = options.insecureSkipVerify !== true
+  const known = tlsSessions.get(key)
+  // Node checks no certificate again when a session is resumed: what somebody else trusted is not trusted here.
+  const session = known?.ca === options.ca && known?.verified === verified ? known.session : undefined
   const socket = tlsConnect({
     ...to,
     servername: isIP(host) === 0 ? host : '',
     ALPNProtocols: ['http/1.1'],
-    rejectUnauthorized: options.insecureSkipVerify !== true,
+    rejectUnauthorized: verified,
     ...(options.ca === undefined ? {} : { ca: options.ca as string | Buffer | (string | Buffer)[] }),
     ...(session === undefined ? {} : { session }),
   })
   socket.on('session', (fresh: Buffer) => {
     if (tlsSessions.size >= MAX_TLS_SESSIONS) tlsSessions.clear()
-    tlsSessions.set(key, fresh)
+    tlsSessions.set(key, { session: fresh, ca: options.ca, verified })
   })
   socket.on('error', () => tlsSessions.delete(key))
   return socket

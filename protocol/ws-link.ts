@@ -20,6 +20,10 @@ const empty = Buffer.alloc(0)
 /** More unsent pongs than this are not worth their memory: only the newest ping is answered (RFC 6455 §5.5.3). */
 const PONG_BACKLOG_BYTES = 256 * 1024
 
+/** A batch of more frames than one small request, or one small response, has: several exchanges run at once. */
+const REQUEST_FRAMES = 1
+const RESPONSE_FRAMES = 2
+
 const unset: LinkHandler = {
   onText() {},
   onBinary() {},
@@ -77,11 +81,15 @@ class WsLink implements Link, TurnListener {
     this.#answerPending()
   }
   #error: Error | undefined
+  crowded = false
+  readonly #aloneFrames: number
 
   constructor(ws: LinkSocket, socket: Socket, masking: Masking) {
     this.#ws = ws
     this.#socket = socket
     this.#writer = new FrameWriter(masking)
+    // Requests come from the side that accepted the socket, which does not mask.
+    this.#aloneFrames = masking === 'none' ? REQUEST_FRAMES : RESPONSE_FRAMES
     this.remoteAddress = plainAddress(socket.remoteAddress)
     this.remotePort = socket.remotePort ?? 0
     ws.on('message', (data, isBinary) => this.#received(data as Buffer, isBinary))
@@ -156,6 +164,7 @@ class WsLink implements Link, TurnListener {
   /** Writes the batch. */
   flush(): void {
     if (this.#writer.bytes === 0) return
+    this.crowded = this.#writer.frames > this.#aloneFrames
     const pieces = this.#writer.take()
     const socket = this.#socket
     if (this.#closed || !socket.writable) {

@@ -1,4 +1,4 @@
-import type { CrankerError } from '../protocol/errors.js'
+import type { CrankerError, ErrorCode } from '../protocol/errors.js'
 import type { ResponseHead } from '../protocol/head.js'
 import type { RequestExchange, ResponseHandler } from '../protocol/session.js'
 import { writeAccess } from './access.js'
@@ -6,6 +6,13 @@ import type { InboundHandler, InboundRequest } from './inbound/inbound.js'
 import { badResponse, prepareResponse } from './response-head.js'
 import { asCrankerError, badBody, clientTimeout, idleTimeout, type ProxyContext } from './proxy-context.js'
 import type { RegisteredSession, SessionWaiter } from './routing/source.js'
+
+/** Failures of one connector that say nothing about another. */
+const AGAIN_ELSEWHERE: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'CRANKER_ERR_REFUSED',
+  'CRANKER_ERR_TARGET_UNREACHABLE',
+  'CRANKER_ERR_CLOSED',
+])
 
 /** Sockets that a request is offered to, when one after the other refuses it. */
 const MAX_ATTEMPTS = 3
@@ -255,8 +262,8 @@ export class ProxiedRequest implements InboundHandler, ResponseHandler, SessionW
   /** The service says that it was never given the request, and none of its body is lost. */
   #mayTryAnother(error: CrankerError): boolean {
     return (
-      (error.code === 'CRANKER_ERR_REFUSED' || error.code === 'CRANKER_ERR_CLOSED') &&
-      error.delivered === 'no' &&
+      AGAIN_ELSEWHERE.has(error.code) &&
+      error.retryable &&
       (this.#state === 'sent' || this.#state === 'waiting') &&
       this.#bytesIn === 0 &&
       this.#attempts < MAX_ATTEMPTS

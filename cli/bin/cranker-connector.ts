@@ -1,5 +1,8 @@
 #!/usr/bin/env node
-import { connectorCommand } from '../connector-command.js'
-import { main } from '../run.js'
+import { restartWithRuntimeFlags } from '../runtime-flags.js'
+
+restartWithRuntimeFlags()
+const { connectorCommand } = await import('../connector-command.js')
+const { main } = await import('../run.js')
 
 await main('cranker-connector', (argv, env) => connectorCommand('cranker-connector', argv, env))

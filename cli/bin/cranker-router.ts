@@ -1,5 +1,8 @@
 #!/usr/bin/env node
-import { routerCommand } from '../router-command.js'
-import { main } from '../run.js'
+import { restartWithRuntimeFlags } from '../runtime-flags.js'
+
+restartWithRuntimeFlags()
+const { routerCommand } = await import('../router-command.js')
+const { main } = await import('../run.js')
 
 await main('cranker-router', (argv, env) => routerCommand('cranker-router', argv, env))

@@ -66,12 +66,11 @@ export class InProcessSocket extends Duplex {
       callback()
       return
     }
-    // A copy: the application owns its buffer and may fill it again, or send it twice; what goes into the tunnel may be
-    // masked in place (RFC 6455 §5.3).
-    const copy = typeof chunk === 'string' ? Buffer.from(chunk, encoding) : Buffer.from(chunk)
-    this.bytesWritten += copy.length
+    // Borrowed, as the tunnel copies what it does not send at once: the application may fill its buffer again.
+    const bytes = typeof chunk === 'string' ? Buffer.from(chunk, encoding) : chunk
+    this.bytesWritten += bytes.length
     this.#timer?.refresh()
-    this.#handler.onData(copy)
+    this.#handler.onData(bytes)
     if (this.#paused) this.#heldWrite = callback
     else callback()
   }

@@ -2,6 +2,7 @@ import { CrankerError, type CrankerErrorOptions, type ErrorCode } from '../../pr
 import type { RawHeaders, RequestHead, ResponseHead } from '../../protocol/head.js'
 import { filterResponseHeaders } from '../../protocol/hop-by-hop.js'
 import type { Logger } from '../../protocol/logger.js'
+import { TARGET_UNREACHABLE } from '../../protocol/refusal.js'
 import type { BodyHandler, ResponseExchange } from '../../protocol/session.js'
 import type { ConnectionPool } from './connection-pool.js'
 import type { Connection } from './connection.js'
@@ -131,7 +132,7 @@ export class Replay implements BodyHandler, ResponseSink, Watched {
       this.#context.log.warn({ err: error }, 'the target cannot be reached')
       // Said as a refusal, which lets the router ask another connector; to routers that know none it is a failure.
       const cause = new CrankerError('CRANKER_ERR_TARGET_UNREACHABLE', error.message, { delivered: 'no', cause: error })
-      this.#fail('CRANKER_ERR_REFUSED', 'target unreachable', { delivered: 'no', cause })
+      this.#fail('CRANKER_ERR_REFUSED', TARGET_UNREACHABLE, { delivered: 'no', cause })
     } else if (this.#isKeepAliveRace(connection)) {
       this.#ready = false
       this.#connect(true)

@@ -15,6 +15,11 @@ export function tcpDial(address: TcpAddress, clock: Clock): Dial {
   return (handler) => new TcpWire(address, clock, handler)
 }
 
+/** What is read is handled before anything else is, so that all connections can share the memory. */
+const received = Buffer.allocUnsafeSlow(64 * 1024)
+/** Windows reads into the buffer before it tells: there each read needs one of its own. */
+const canShare = process.platform !== 'win32'
+
 /** Node gives every address 250 ms (happy eyeballs): a slow link would never connect. */
 const LEAST_ATTEMPT_TIMEOUT_MS = 250
 
@@ -33,8 +38,19 @@ class TcpWire implements Wire {
       noDelay: true,
       autoSelectFamilyAttemptTimeout: Math.max(LEAST_ATTEMPT_TIMEOUT_MS, Math.floor(address.connectTimeout / 4)),
     }
+    // A buffer per read would be the garbage collector's main load; a TLS socket makes its own in any case.
+    const shared = canShare && !address.tls
+    const onread = {
+      buffer: received,
+      callback: (bytes: number): boolean => {
+        handler.onData(received.subarray(0, bytes))
+        return true
+      },
+    }
     // RFC 6066 §3: an IP address is no server name; node leaves it out by itself.
-    const socket = address.tls ? connectTls({ ...options, ALPNProtocols: ['http/1.1'] }) : connectTcp(options)
+    const socket = address.tls
+      ? connectTls({ ...options, ALPNProtocols: ['http/1.1'] })
+      : connectTcp(shared ? { ...options, onread } : options)
     this.#socket = socket
     readAfterFailedWrite(socket, (error) => {
       this.#error ??= error
@@ -50,9 +66,11 @@ class TcpWire implements Wire {
       this.#connectTimer = undefined
       handler.onConnect()
     })
-    socket.on('data', (chunk: Buffer) => {
-      handler.onData(chunk)
-    })
+    if (!shared) {
+      socket.on('data', (chunk: Buffer) => {
+        handler.onData(chunk)
+      })
+    }
     socket.on('drain', () => {
       handler.onDrain()
     })

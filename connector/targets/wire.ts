@@ -16,7 +16,7 @@ export interface Wire {
 
 export interface WireHandler {
   onConnect(): void
-  /** The buffer belongs to the receiver. */
+  /** The bytes are borrowed: they change when the call has returned. */
   onData(chunk: Buffer): void
   onDrain(): void
   /** The target has said that it sends nothing more. Not called after a reset. */

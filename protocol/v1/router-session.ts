@@ -1,7 +1,8 @@
-import { CrankerError, type Delivered, type ErrorCode } from '../errors.js'
+import { CrankerError, type ErrorCode } from '../errors.js'
 import type { RequestHead, ResponseHead } from '../head.js'
 import { decodeResponseHead } from '../head-text.js'
 import { MAX_INTERIM_HEADS } from '../limits.js'
+import { refusedByPeer } from '../refusal.js'
 import type { RequestExchange, ResponseHandler, RouterSession } from '../session.js'
 import { targetFor } from '../target-text.js'
 import { BODY_ENDS, encodeRequestText } from './request-text.js'
@@ -107,7 +108,7 @@ export class V1RouterSession extends V1Session implements RouterSession, Request
         return
       case 1013:
         if (!this.capabilities.refuse || this.#headSeen) break
-        handler.onError(this.#peerError('CRANKER_ERR_REFUSED', `the connector refused the request: ${reason}`, 'no'))
+        handler.onError(refusedByPeer(reason))
         return
     }
     handler.onError(this.#peerError('CRANKER_ERR_SOCKET_LOST', `the tunnel socket was lost (${code})`))
@@ -119,11 +120,8 @@ export class V1RouterSession extends V1Session implements RouterSession, Request
     if (++this.#interimHeads > MAX_INTERIM_HEADS) throw badResponse(`more than ${MAX_INTERIM_HEADS} interim responses`)
   }
 
-  #peerError(code: ErrorCode, message: string, delivered?: Delivered): CrankerError {
-    return new CrankerError(code, message, {
-      initiator: 'peer',
-      delivered: delivered ?? (this.#headSeen ? 'yes' : 'maybe'),
-    })
+  #peerError(code: ErrorCode, message: string): CrankerError {
+    return new CrankerError(code, message, { initiator: 'peer', delivered: this.#headSeen ? 'yes' : 'maybe' })
   }
 }
 

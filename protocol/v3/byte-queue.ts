@@ -1,13 +1,24 @@
-import { COPY_BELOW_BYTES } from '../limits.js'
+import { COPY_BELOW_BYTES, KiB } from '../limits.js'
 
 const EMPTY = Buffer.alloc(0)
 
-/** Pieces of a body, first in first out, taken out in frames. */
+/** What a socket reads at once, and so the largest piece that usually comes. */
+const BLOCK_BYTES = 64 * KiB
+/** Blocks kept for the next piece that has to wait. */
+const MAX_SPARE_BLOCKS = 32
+const spare: Buffer[] = []
+
+/**
+ * Pieces of a body, first in first out, taken out in frames. What is pushed is borrowed: it may be taken at once, and
+ * what then remains must be made the queue's own by `keep`.
+ */
 export class ByteQueue {
   #pieces: Buffer[] = []
+  /** The block that the piece of the same index lies in, if it does. */
+  #blocks: (Buffer | undefined)[] = []
   #first = 0
   #bytes = 0
-  /** Pieces before this index are known to pin no foreign buffer. */
+  /** Pieces before this index are the queue's own. */
   #kept = 0
 
   get bytes(): number {
@@ -16,17 +27,19 @@ export class ByteQueue {
 
   push(piece: Buffer): void {
     this.#pieces.push(piece)
+    this.#blocks.push(undefined)
     this.#bytes += piece.length
   }
 
-  /** The next frame's payload: at most `max` bytes. Small pieces share a frame, which costs less than one each. */
+  /**
+   * The next frame's payload: at most `max` bytes, to be copied before anything else happens here. Small pieces share
+   * a frame, which costs less than one each.
+   */
   take(max: number): Buffer {
     const piece = this.#pieces[this.#first]
     if (piece === undefined) return EMPTY
     if (piece.length > max) {
       this.#pieces[this.#first] = piece.subarray(max)
-      // The rest may be a small view on a large buffer.
-      this.#kept = Math.min(this.#kept, this.#first)
       this.#bytes -= max
       return piece.subarray(0, max)
     }
@@ -36,10 +49,7 @@ export class ByteQueue {
     return piece
   }
 
-  /**
-   * What stays queued after this turn is copied if it is small: received slices are views that pin the 64 KiB read
-   * buffer under them, and thousands of tiny buffers cost more than their bytes.
-   */
+  /** Copies what is borrowed; small pieces together, because thousands of tiny buffers cost more than their bytes. */
   keep(): void {
     const pieces = this.#pieces
     if (this.#kept < this.#first) this.#kept = this.#first
@@ -49,8 +59,12 @@ export class ByteQueue {
     if (out > this.#first && (pieces[out - 1] as Buffer).length < COPY_BELOW_BYTES) out--
     let run: Buffer[] = []
     let runBytes = 0
+    const set = (piece: Buffer, block: Buffer | undefined): void => {
+      pieces[out] = piece
+      this.#blocks[out++] = block
+    }
     const flush = (): void => {
-      if (runBytes > 0) pieces[out++] = copyOf(run, runBytes)
+      if (runBytes > 0) set(copyOf(run, runBytes), undefined)
       run = []
       runBytes = 0
     }
@@ -58,7 +72,9 @@ export class ByteQueue {
       const piece = pieces[i] as Buffer
       if (piece.length >= COPY_BELOW_BYTES) {
         flush()
-        pieces[out++] = piece
+        const block = piece.length <= BLOCK_BYTES ? (spare.pop() ?? Buffer.allocUnsafeSlow(BLOCK_BYTES)) : undefined
+        if (block === undefined) set(copyOf([piece], piece.length), undefined)
+        else set(block.subarray(0, piece.copy(block)), block)
       } else {
         if (runBytes + piece.length > COPY_BELOW_BYTES * 2) flush()
         run.push(piece)
@@ -66,15 +82,12 @@ export class ByteQueue {
       }
     }
     flush()
-    pieces.length = out
-    this.#kept = out
+    pieces.length = this.#blocks.length = this.#kept = out
   }
 
   clear(): void {
-    this.#pieces = []
-    this.#first = 0
     this.#bytes = 0
-    this.#kept = 0
+    this.#advance(this.#pieces.length - this.#first)
   }
 
   #gather(max: number): Buffer {
@@ -94,13 +107,19 @@ export class ByteQueue {
   }
 
   #advance(count: number): void {
+    for (let i = this.#first, end = i + count; i < end; i++) {
+      const block = this.#blocks[i]
+      if (block !== undefined && spare.length < MAX_SPARE_BLOCKS) spare.push(block)
+      this.#blocks[i] = undefined
+    }
     this.#first += count
     if (this.#first === this.#pieces.length) {
-      this.#pieces.length = 0
+      this.#pieces.length = this.#blocks.length = 0
       this.#first = 0
       this.#kept = 0
     } else if (this.#first >= 64) {
       this.#pieces.splice(0, this.#first)
+      this.#blocks.splice(0, this.#first)
       this.#kept = Math.max(0, this.#kept - this.#first)
       this.#first = 0
     }

@@ -6,8 +6,8 @@ import { ResponseStream, type OnRequest } from './response-stream.js'
 import { SeenIds } from './seen-ids.js'
 
 /**
- * A router that does not know `refuse` does not know our capacity either: MU spreads whatever its clients ask over
- * the sockets that it has, and each refusal is a 502. So it gets this many times as much before we refuse.
+ * A router that does not know `refuse` does not know our capacity either: mu-cranker-router spreads whatever its
+ * clients ask over the sockets that it has, and each refusal is a 502. So it gets this many times as much before we refuse.
  */
 const UNREFUSABLE_FACTOR = 4
 

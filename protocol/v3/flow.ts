@@ -1,7 +1,8 @@
 /**
  * Flow control as pure counters. The published rule: a sender counts the payload bytes of HEADER and DATA frames that
  * are not yet acknowledged, pauses above 65,536 and resumes below 16,384. There is no initial or advertised window;
- * the count is signed in JC and MU, so a receiver widens its own window by acknowledging ahead of consumption.
+ * the count is signed in cranker-connector and mu-cranker-router, so a receiver widens its own window by acknowledging
+ * ahead of consumption.
  */
 import {
   MAX_MESSAGE_BYTES,

@@ -3,8 +3,8 @@ import { COPY_BELOW_BYTES, MAX_HEAD_PARTS, V3_MAX_HEADER_PART_BYTES } from '../l
 import { codePointEnd, FLAG_END_HEADERS, FLAG_END_STREAM, headerFrame, headerFrameOfText } from './frame.js'
 
 /**
- * The HEADER frames of one head. It is split between code points, because JC and MU decode each part by itself.
- * END_STREAM goes on the last part only: MU and RS finish at once when they see it earlier.
+ * The HEADER frames of one head. It is split between code points, because cranker-connector and mu-cranker-router decode each part by itself.
+ * END_STREAM goes on the last part only: mu-cranker-router and scr-axum-cranker-router finish at once when they see it earlier.
  */
 export function encodeHeadBlock(id: number, text: string, end: boolean): Buffer[] {
   const last = end ? FLAG_END_HEADERS | FLAG_END_STREAM : FLAG_END_HEADERS

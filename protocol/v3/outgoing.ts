@@ -81,9 +81,18 @@ export class Outgoing {
     this.#endsWithHead = end
   }
 
-  /** False: the queue is full, `onRoom` will follow. */
-  push(piece: Buffer): boolean {
+  /** Bytes that are borrowed must be kept before they change. */
+  push(piece: Buffer): void {
     if (piece.length > 0) this.#body.push(piece)
+  }
+
+  /** What stays queued for longer than this is copied, compactly. */
+  keep(): void {
+    this.#body.keep()
+  }
+
+  /** False: the queue is full, `onRoom` will follow. */
+  hasRoom(): boolean {
     if (this.#body.bytes < V3_STREAM_QUEUE_BYTES) return true
     this.#full = true
     return false
@@ -102,11 +111,6 @@ export class Outgoing {
     this.#body.clear()
     this.#finished = true
     this.#full = false
-  }
-
-  /** What stays queued after this turn of the event loop must not pin read buffers. */
-  keep(): void {
-    this.#body.keep()
   }
 
   /** Hands over at most one turn; an urgent one is heads and what is small. */

@@ -1,6 +1,7 @@
 import { CrankerError, type Delivered } from '../errors.js'
 import type { RawHeaders } from '../head.js'
 import { decodeResponseHead, decodeTrailers } from '../head-text.js'
+import { refusedByPeer } from '../refusal.js'
 import type { ResponseHandler } from '../session.js'
 import { RST_BY_ROUTER, RST_REFUSED } from './frame.js'
 import { Stream, type StreamHost } from './stream.js'
@@ -24,12 +25,12 @@ export class RequestStream extends Stream {
 
   /** The connector has not taken this request (goaway). */
   refuse(reason: string): void {
-    if (!this.over) this.fail(refused(reason))
+    if (!this.over) this.fail(refusedByPeer(reason))
   }
 
   receiveReset(code: number | undefined, text: string): void {
     if (this.over) return
-    if (code === RST_REFUSED && this.host.capabilities.refuse && this.remote === 'head') return this.fail(refused(text))
+    if (code === RST_REFUSED && this.host.capabilities.refuse && this.remote === 'head') return this.fail(refusedByPeer(text))
     this.fail(
       new CrankerError('CRANKER_ERR_PEER_RESET', `The connector ended the exchange (${described(code, text)})`, {
         initiator: 'peer',
@@ -116,17 +117,6 @@ export class RequestStream extends Stream {
   protected resetCode(): number {
     return RST_BY_ROUTER
   }
-}
-
-function refused(reason: string): CrankerError {
-  return new CrankerError(
-    'CRANKER_ERR_REFUSED',
-    `The connector did not take the request: ${reason || 'no reason given'}`,
-    {
-      initiator: 'peer',
-      delivered: 'no',
-    },
-  )
 }
 
 /** For error messages: what an RST_STREAM said. */

@@ -24,7 +24,7 @@ export class ResponseStream extends Stream implements ResponseExchange {
   head(head: ResponseHead, end: boolean): void {
     if (this.over || this.local !== 'head') return
     this.local = half.head(this.local, false) ?? this.local
-    // JC never sets END_STREAM on a head: even 204 and HEAD end with an empty DATA. Every published router takes that.
+    // As cranker-connector (Java) does: even 204 and HEAD end with an empty DATA. Every published router takes that.
     this.out.pushHead(encodeHeadBlock(this.id, encodeResponseHead(head), false), false)
     this.host.scheduler.schedule(this.out)
     if (end) this.end()

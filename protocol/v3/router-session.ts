@@ -2,8 +2,7 @@ import { CrankerError } from '../errors.js'
 import type { RequestHead } from '../head.js'
 import { encodeRequestHead } from '../head-text.js'
 import { V3_RETIRE_ID } from '../limits.js'
-import type { SessionConfig } from '../session-config.js'
-import type { RequestExchange, ResponseHandler, RouterSession, SessionEvents } from '../session.js'
+import type { RequestExchange, ResponseHandler, RouterSession } from '../session.js'
 import { targetFor } from '../target-text.js'
 import { encodeHeadBlock } from './head-block.js'
 import { Multiplexer } from './multiplexer.js'
@@ -12,11 +11,6 @@ import { RequestStream } from './request-stream.js'
 /** The router's end of a 3.0 socket: the only one that opens streams. */
 export class V3RouterSession extends Multiplexer<RequestStream> implements RouterSession {
   #lastId = 0
-
-  constructor(config: SessionConfig, events: SessionEvents) {
-    super(config, events)
-    this.#lastId = config.firstId === undefined ? 0 : config.firstId - 1
-  }
 
   open(head: RequestHead, end: boolean, handler: ResponseHandler): RequestExchange {
     if (!this.accepting || this.load >= this.capacity) {

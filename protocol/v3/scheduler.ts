@@ -50,18 +50,16 @@ export class Scheduler implements FrameSink {
     this.#link.requestTurn()
   }
 
-  /** `out` has something to send, perhaps. */
+  /** `out` has something to send, perhaps: at the end of the turn. */
   schedule(out: Outgoing): void {
-    if (out.ring !== 'none') return
-    if (!out.ready) {
-      // Waits for credit: for longer than this turn.
-      if (out.queued > 0) out.keep()
-      return
-    }
-    if (out.urgent) this.#urgent.append(out)
-    else this.#bulk.append(out)
-    if (this.#blocked) out.keep()
-    this.#link.requestTurn()
+    if (this.#enter(out)) this.#link.requestTurn()
+  }
+
+  /** `out` has borrowed bytes: what can be sent is handed over before this returns. */
+  offer(out: Outgoing): void {
+    if (!this.#enter(out)) return
+    if (this.#blocked || this.#pumping) this.#link.requestTurn()
+    else this.#run()
   }
 
   /** `out` has nothing more to say. */
@@ -73,17 +71,8 @@ export class Scheduler implements FrameSink {
   /** Hands over what link and path have room for: at the end of a turn, or when there is room again. */
   pump(): void {
     if (this.#pumping) return
-    this.#pumping = true
-    try {
-      this.#blocked = !this.#pumpAll()
-    } finally {
-      this.#pumping = false
-    }
-    this.#clock.limited = this.#blocked
-    if (this.#blocked) {
-      this.#urgent.keep()
-      this.#bulk.keep()
-    }
+    if (this.#link.queued < V3_LINK_QUEUE_BYTES) this.#beforePump()
+    this.#run()
   }
 
   frame(head: Buffer, payload?: Buffer): void {
@@ -100,10 +89,37 @@ export class Scheduler implements FrameSink {
     for (let out = this.#bulk.first; out !== undefined; out = this.#bulk.first) this.#bulk.remove(out)
   }
 
+  /** False: it has nothing to send now. */
+  #enter(out: Outgoing): boolean {
+    if (out.ring !== 'none') return true
+    if (!out.ready) {
+      // Waits for credit: for longer than this turn.
+      out.keep()
+      return false
+    }
+    if (out.urgent) this.#urgent.append(out)
+    else this.#bulk.append(out)
+    if (this.#blocked) out.keep()
+    return true
+  }
+
+  #run(): void {
+    this.#pumping = true
+    try {
+      this.#blocked = !this.#pumpAll()
+    } finally {
+      this.#pumping = false
+    }
+    this.#clock.limited = this.#blocked
+    if (this.#blocked) {
+      this.#urgent.keep()
+      this.#bulk.keep()
+    }
+  }
+
   /** True when nothing is left that could be sent. */
   #pumpAll(): boolean {
     if (this.#link.queued >= V3_LINK_QUEUE_BYTES) return false
-    this.#beforePump()
     for (;;) {
       if (!this.#pumpControl()) return false
       const urgent = this.#nextIsUrgent()
@@ -119,7 +135,7 @@ export class Scheduler implements FrameSink {
       if (urgent) this.#urgentBytes += this.#handedOver - before
       else this.#urgentBytes = 0
       if (out.ring === 'none' && out.ready) this.#bulk.append(out)
-      else if (!out.ready && out.queued > 0) out.keep()
+      else if (!out.ready) out.keep()
       if (this.#link.queued >= V3_LINK_QUEUE_BYTES) return false
     }
   }

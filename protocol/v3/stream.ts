@@ -2,6 +2,7 @@ import type { Clock } from '../clock.js'
 import { CrankerError } from '../errors.js'
 import type { RawHeaders } from '../head.js'
 import { encodeTrailers } from '../head-text.js'
+import { COPY_BELOW_BYTES } from '../limits.js'
 import type { Capabilities, Exchange } from '../session.js'
 import { ReceiveWindow, type WindowBudget } from './flow.js'
 import { rstFrame } from './frame.js'
@@ -57,9 +58,16 @@ export abstract class Stream implements Exchange, OutgoingOwner {
     if (this.over || this.local === 'ended') return false
     if (!this.#stepLocal(half.data(this.local, chunk.length, false))) return false
     this.host.countOut(chunk.length)
-    const room = this.out.push(chunk)
-    this.host.scheduler.schedule(this.out)
-    return room
+    if (chunk.length < COPY_BELOW_BYTES) {
+      // More of the kind may come in this turn, to share a frame.
+      this.out.push(Buffer.from(chunk))
+      this.host.scheduler.schedule(this.out)
+    } else {
+      this.out.push(chunk)
+      this.host.scheduler.offer(this.out)
+      this.out.keep()
+    }
+    return this.out.hasRoom()
   }
 
   end(chunk?: Buffer, trailers?: RawHeaders): void {
@@ -74,7 +82,8 @@ export abstract class Stream implements Exchange, OutgoingOwner {
     } else {
       this.out.finish()
     }
-    this.host.scheduler.schedule(this.out)
+    this.host.scheduler.offer(this.out)
+    this.out.keep()
     this.localEnded()
   }
 

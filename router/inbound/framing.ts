@@ -15,13 +15,17 @@ export function interimText(head: ResponseHead): string {
   return `${text}\r\n`
 }
 
-/** The end of the connection is the only end that this response has (RFC 9112 §6.3). */
-export function isCloseDelimited(method: string, httpVersion: string, head: ResponseHead): boolean {
-  if (httpVersion !== '1.0' || method === 'HEAD') return false
-  for (let i = 0; i < head.headers.length; i += 2) {
-    if ((head.headers[i] as string).toLowerCase() === 'content-length') return false
+export function hasContentLength(headers: RawHeaders): boolean {
+  for (let i = 0; i < headers.length; i += 2) {
+    const name = headers[i] as string
+    if (name.length === 14 && name.toLowerCase() === 'content-length') return true
   }
-  return head.status !== 304 && head.status !== 204
+  return false
+}
+
+/** Whether a response to `method` with this status can have a body (RFC 9112 §6.3). */
+export function mayHaveBody(method: string, status: number): boolean {
+  return method !== 'HEAD' && status !== 304 && status !== 204
 }
 
 /** A request that announces a body, however malformed the announcement is. */

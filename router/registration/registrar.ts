@@ -1,5 +1,6 @@
 import { v4 as uuid } from 'uuid'
 import type { Clock } from '../../protocol/clock.js'
+import type { CrankerError } from '../../protocol/errors.js'
 import type { Link } from '../../protocol/link.js'
 import type { Logger } from '../../protocol/logger.js'
 import type { Capabilities, ProtocolVersion, SessionEnd } from '../../protocol/session.js'
@@ -158,7 +159,7 @@ export class Registrar {
     const { code, reason, clean, error } = end
     const fields = { ...describe(registered), code, reason, error: error?.code }
     if (clean) this.#log.debug(fields, 'socket closed')
-    else this.#log.warn(fields, 'socket lost')
+    else this.#log.warn({ ...fields, why: cause(error) }, 'socket lost')
     this.#events.onLost(registered, end)
     if (this.#sockets.size === 0) this.#onEmpty?.()
   }
@@ -167,4 +168,9 @@ export class Registrar {
 function describe(registered: Registered): object {
   const { route, domain, connectorInstanceID, componentName, remoteAddress, socketID } = registered
   return { route, domain, connectorInstanceID, componentName, remoteAddress, socketID }
+}
+
+/** What broke a socket, in words: 1006 alone does not say that crank4py's pings exceed what RFC 6455 §5.5 allows. */
+function cause(error: CrankerError | undefined): string | undefined {
+  return error?.cause instanceof Error ? error.cause.message : error?.message
 }

@@ -56,9 +56,13 @@ export class Pool {
     else if (this.queue.size > 0) this.wake()
   }
 
-  /** Nobody overtakes those who wait. */
+  /**
+   * Nobody overtakes those who wait. `not` has just refused: the reason is most often its connector's (a service out of
+   * reach, a drain), and its other sockets would refuse too. They come last.
+   */
   take(not: RegisteredSession | undefined): RegisteredSession | undefined {
-    return this.queue.size > 0 ? undefined : this.#choose(not)
+    if (this.queue.size > 0) return undefined
+    return (not === undefined ? undefined : this.#choose(not, not.connectorInstanceID)) ?? this.#choose(not)
   }
 
   /** Looks after those who wait, after the current call: a session is never re-entered from its own events. */
@@ -78,7 +82,7 @@ export class Pool {
   }
 
   /** The fewest requests in flight, whatever the version; the search starts behind the last choice, so ties rotate. */
-  #choose(not: RegisteredSession | undefined): RegisteredSession | undefined {
+  #choose(not: RegisteredSession | undefined, notOf?: string): RegisteredSession | undefined {
     const candidates = this.#candidates
     const length = candidates.length
     let best: RegisteredSession | undefined
@@ -90,6 +94,7 @@ export class Pool {
       const { session } = candidate
       const load = session.load
       if (load >= bestLoad || load >= session.capacity || !session.accepting || candidate === not) continue
+      if (notOf !== undefined && candidate.connectorInstanceID === notOf) continue
       best = candidate
       bestLoad = load
       this.#next = at + 1

@@ -1,6 +1,7 @@
 /** Who is measured, and how each is started in front of an origin. */
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { RUNTIME_FLAGS } from '../../dist/cli/runtime-flags.js'
 import { proxyConfig, startNginx } from './nginx.mjs'
 import { freePort, ready } from './processes.mjs'
 
@@ -73,6 +74,9 @@ export async function startContestants(ids, setting) {
   return running
 }
 
+/** What the commands give themselves where Node can restart a process (cli/runtime-flags.ts); elsewhere, as advised. */
+const flags = 'execve' in process ? [] : RUNTIME_FLAGS
+
 /**
  * @param {'1.0' | '3.0'} protocol
  * @param {boolean} secure
@@ -94,14 +98,16 @@ function ours(protocol, secure, inProcess = false) {
         secure && tls !== undefined ? ['--registration-tls-cert', tls.cert, '--registration-tls-key', tls.key] : []
       const ports = ['--host', '127.0.0.1', '--port', port, '--registration-port', registration]
       const router = processes.start(process.execPath, [
+        ...flags,
         ...[bin('cranker-router'), ...ports, ...common, ...keys, ...routerArgs],
         '--no-access-log',
       ])
       const connector = processes.start(
         process.execPath,
         inProcess
-          ? [here('in-process.mjs'), url, protocol]
+          ? [...RUNTIME_FLAGS, here('in-process.mjs'), url, protocol]
           : [
+              ...flags,
               ...[bin('cranker-connector'), '--router', url, ...common, ...connectorArgs],
               ...['--route', '*', '--target', `http://127.0.0.1:${target}`, '--insecure-skip-verify'],
             ],

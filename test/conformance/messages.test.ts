@@ -4,9 +4,9 @@ import { Readable } from 'node:stream'
 import { gzipSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
 import { fetchRaw } from '../support/http-client.js'
-import { usePair, versions } from '../support/pair.js'
+import { usePair, fleets } from '../support/pair.js'
 
-describe.each(versions)('messages over %s', (version) => {
+describe.each(fleets)('messages over %s', (version) => {
   const pair = usePair({ version })
 
   it('carries a GET and its response', async () => {

@@ -6,7 +6,7 @@ import { connect } from 'node:net'
 import { PassThrough, Readable } from 'node:stream'
 import { describe, expect, it } from 'vitest'
 import { fetchRaw, open, readAll } from '../support/http-client.js'
-import { usePair, versions } from '../support/pair.js'
+import { usePair, fleets } from '../support/pair.js'
 
 const MiB = 1024 * 1024
 
@@ -14,7 +14,7 @@ function sha(data: Buffer): string {
   return createHash('sha256').update(data).digest('hex')
 }
 
-describe.each(versions)('streaming over %s', (version) => {
+describe.each(fleets)('streaming over %s', (version) => {
   const pair = usePair({ version })
 
   it('delivers server-sent events one by one, before the response ends', async () => {

@@ -38,7 +38,7 @@ describe('deregistration', () => {
     expect(await leaving.closed).toEqual({ code: 1000, reason: 'Deregister complete' })
   })
 
-  it("closes that instance's idle sockets of that route with 1001 at once, in all domains (JC's stop() insists)", async () => {
+  it("closes that instance's idle sockets of that route with 1001 at once, in all domains (cranker-connector's stop() insists)", async () => {
     const gone = [
       await connect('a', 'shop'),
       await connect('a', 'shop', 'x.example'),

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest'
 import { CrankerError } from '../../protocol/errors.js'
-import { V3_RETIRE_ID } from '../../protocol/limits.js'
 import { capabilities, ConnectorSide, data, header, POST, RouterSide, windowUpdate } from '../unit/v3/harness.js'
 
 const HEAD = 'HTTP/1.1 200 OK\n'
@@ -67,22 +66,6 @@ describe('what a 3.0 peer could make grow', () => {
     side.settle()
     expect(side.peer.closeCode).toBe(1002)
     expect(side.events.ended).toMatchObject([{ code: 1002, clean: false }])
-  })
-
-  it('retires a socket at id 2^30 and closes it when it is empty', () => {
-    const side = new RouterSide({ config: { firstId: V3_RETIRE_ID - 1 } })
-    const first = side.open()
-    expect(side.session.accepting).toBe(true)
-    const second = side.open()
-    expect(side.session.accepting).toBe(false)
-    expect(side.events.changes).toBeGreaterThan(0)
-    expect(() => side.open()).toThrowError(expect.objectContaining({ code: 'CRANKER_ERR_CLOSED', delivered: 'no' }))
-    side.settle()
-    side.peer.send(header(V3_RETIRE_ID - 1, 5, HEAD))
-    expect([first.ends, side.peer.closeCode]).toEqual([1, undefined])
-    side.peer.send(header(V3_RETIRE_ID, 5, HEAD))
-    expect([second.ends, side.peer.closeCode]).toEqual([1, 1001])
-    expect(side.events.ended).toMatchObject([{ code: 1001, clean: true }])
   })
 
   it('throws at open when the socket is full, and nothing happens to what runs', () => {

@@ -8,9 +8,12 @@ import { createRouter, type Router, type RouterOptions } from '../../router/inde
 
 export const versions = ['1.0', '3.0'] as const
 export type Version = (typeof versions)[number]
+/** What may serve a route: connectors of one version, or one of each. */
+export const fleets = [...versions, 'mixed'] as const
+type Fleet = (typeof fleets)[number]
 
 export interface PairOptions {
-  readonly version: Version
+  readonly version: Fleet
   /** Default `*`. */
   readonly route?: string
   /** Default: a service of the pair's own, whose listener `serve` sets. */
@@ -63,7 +66,7 @@ export class Pair implements AsyncDisposable {
       routers: `ws://127.0.0.1:${String(this.router.address.registration.port)}`,
       route: this.#options.route ?? '*',
       target: this.#options.target ?? `http://127.0.0.1:${String(this.servicePort)}`,
-      protocols: [this.#options.version],
+      protocols: this.#options.version === 'mixed' ? versions : [this.#options.version],
       backoffBase: 20,
       ...this.#options.connector,
       ...overrides,
@@ -111,7 +114,10 @@ export async function startPair(options: PairOptions): Promise<Pair> {
   service.listen(0, '127.0.0.1')
   await once(service, 'listening')
   const pair = new Pair(options, await startRouter(options.router), service)
-  if (options.connect !== false) await pair.connect()
+  if (options.connect === false) return pair
+  for (const version of options.version === 'mixed' ? versions : [options.version]) {
+    await pair.connect({ protocols: [version] })
+  }
   return pair
 }
 

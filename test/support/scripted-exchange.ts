@@ -39,7 +39,7 @@ export class ScriptedExchange implements ResponseExchange {
   write(chunk: Buffer): boolean {
     if (this.response === undefined) throw new Error('a body before the head')
     this.bytes += chunk.length
-    this.#record({ kind: 'write', chunk })
+    this.#record({ kind: 'write', chunk: Buffer.from(chunk) })
     return this.room
   }
 
@@ -48,7 +48,7 @@ export class ScriptedExchange implements ResponseExchange {
     if (this.over) throw new Error('a second end')
     this.over = true
     this.bytes += chunk?.length ?? 0
-    this.#record({ kind: 'end', chunk, trailers })
+    this.#record({ kind: 'end', chunk: chunk === undefined ? undefined : Buffer.from(chunk), trailers })
   }
 
   reset(error: CrankerError): void {

@@ -30,8 +30,8 @@ describe('what an embedder of the connector drags in', () => {
   const root = new URL('../../../', import.meta.url)
   const { packages, files } = reachable(new URL('connector/index.ts', root))
 
-  it('is ws, undici, uuid and Node, and nothing else', () => {
-    const allowed = new Set(['ws', 'undici', 'uuid'])
+  it('is ws, uuid and Node, and nothing else', () => {
+    const allowed = new Set(['ws', 'uuid'])
     const others = [...packages].filter((name) => !allowed.has(name) && !(name.startsWith('node:') && isBuiltin(name)))
     expect(others).toEqual([])
     // The walk did walk.

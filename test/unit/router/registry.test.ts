@@ -361,6 +361,15 @@ describe('which socket of a pool is chosen', () => {
     expect(registry.take('', '/a', refuser)).toBe(other)
   })
 
+  it('is one of another connector after a refusal, if there is one with room', () => {
+    const refuser = add('a', { instance: 'one' })
+    const sibling = add('a', { instance: 'one' })
+    const other = add('a', { instance: 'other', session: new FakeSession({ load: 5 }) })
+    expect(registry.take('', '/a', refuser)).toBe(other)
+    other.end()
+    expect(registry.take('', '/a', refuser)).toBe(sibling)
+  })
+
   it('is never one that has been withdrawn, however often sockets come and go', () => {
     let seed = 7
     const random = (n: number): number => {

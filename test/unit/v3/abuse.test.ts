@@ -116,13 +116,13 @@ describe('frames that a connector should not get', () => {
     expect(side.requests).toHaveLength(1)
   })
 
-  it('takes ids out of order, because MU allocates an id before another thread has sent the one before', () => {
+  it('takes ids out of order, because mu-cranker-router allocates an id before another thread has sent the one before', () => {
     const side = new ConnectorSide()
     for (const id of [2, 1, 5, 3, 4]) side.request(id)
     expect(side.requests).toHaveLength(5)
   })
 
-  it('takes END_STREAM on every part of a bodyless request, as MU sends it', () => {
+  it('takes END_STREAM on every part of a bodyless request, as mu-cranker-router sends it', () => {
     const side = new ConnectorSide()
     side.peer.send(header(1, 1, 'GET /a HTT'), header(1, 1, 'P/1.1\nhost:'))
     expect(side.requests).toEqual([])

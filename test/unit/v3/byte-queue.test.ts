@@ -76,12 +76,23 @@ describe('a queue of body pieces', () => {
           put.push(Buffer.from(piece))
           queue.push(piece)
         } else if (dice < 0.7) queue.keep()
-        else got.push(queue.take(1 + Math.floor(next() * 16_384)))
+        else got.push(Buffer.from(queue.take(1 + Math.floor(next() * 16_384))))
         expect(queue.bytes).toBe(total(put) - total(got))
       }
-      while (queue.bytes > 0) got.push(queue.take(16_384))
+      while (queue.bytes > 0) got.push(Buffer.from(queue.take(16_384)))
       expect(Buffer.concat(got).equals(Buffer.concat(put))).toBe(true)
     }
+  })
+
+  it('keeps what was borrowed when its owner fills the buffer again', () => {
+    const queue = new ByteQueue()
+    const shared = Buffer.alloc(65_536, 'a')
+    for (const length of [10, 5_000, 65_536]) queue.push(shared.subarray(0, length))
+    queue.keep()
+    shared.fill('b')
+    const got: Buffer[] = []
+    while (queue.bytes > 0) got.push(Buffer.from(queue.take(16_384)))
+    expect(Buffer.concat(got).equals(Buffer.alloc(70_546, 'a'))).toBe(true)
   })
 })
 

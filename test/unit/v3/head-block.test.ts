@@ -23,11 +23,11 @@ describe('a head block', () => {
     ])
   })
 
-  it('has END_STREAM on its last part only, because MU and RS finish as soon as they see it', () => {
+  it('has END_STREAM on its last part only, because mu-cranker-router and scr-axum-cranker-router finish as soon as they see it', () => {
     expect(parts('x'.repeat(40_000), true).map((p) => p.flags)).toEqual(['', '', 'SH'])
   })
 
-  it('is split between code points, because JC and MU decode each part by itself', () => {
+  it('is split between code points, because cranker-connector and mu-cranker-router decode each part by itself', () => {
     for (let shift = 0; shift < 4; shift++) {
       const text = 'x'.repeat(shift) + '€𝄞é'.repeat(6_000)
       const split = parts(text)

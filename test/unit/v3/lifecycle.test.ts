@@ -51,7 +51,7 @@ describe('trailers', () => {
     expect([response.ends, response.trailers, both.router.load]).toEqual([1, ['grpc-status', '0', 'x', 'y'], 0])
   })
 
-  it('are dropped towards JC and MU, which would take them for a new message', () => {
+  it('are dropped towards peers that announced nothing, such as mu-cranker-router: they would take them for a new message', () => {
     const side = new ConnectorSide()
     const { response } = side.request()
     response.head(OK, false)
@@ -191,7 +191,7 @@ describe('drain without goaway', () => {
     const side = new RouterSide()
     side.session.drain('stopping')
     expect(side.session.accepting).toBe(false)
-    // No goaway frame: AC ends its socket with 1011 on a type that it does not know.
+    // No goaway frame: asgi-cc ends its socket with 1011 on a type that it does not know.
     expect(side.peer.takeShort()).toEqual([])
     expect(side.peer.closeCode).toBe(1001)
     expect(side.events.ended).toMatchObject([{ code: 1001, clean: true, error: undefined }])
