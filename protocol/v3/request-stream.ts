@@ -30,7 +30,8 @@ export class RequestStream extends Stream {
 
   receiveReset(code: number | undefined, text: string): void {
     if (this.over) return
-    if (code === RST_REFUSED && this.host.capabilities.refuse && this.remote === 'head') return this.fail(refusedByPeer(text))
+    if (code === RST_REFUSED && this.host.capabilities.refuse && this.remote === 'head')
+      return this.fail(refusedByPeer(text))
     this.fail(
       new CrankerError('CRANKER_ERR_PEER_RESET', `The connector ended the exchange (${described(code, text)})`, {
         initiator: 'peer',

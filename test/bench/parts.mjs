@@ -114,7 +114,8 @@ async function bulk(plan, { setting, small: fast, node }) {
 }
 
 /**
- * Fresh processes each round: memory that a process has once taken is rarely given back.
+ * Fresh processes each round: memory that a process has once taken is rarely given back. On 1.0 each response would
+ * hold a socket of its own, beyond the 1,000 that one connector may register.
  * @type {(plan: Plan, origins: Origins) => Promise<Sample[]>}
  */
 async function held(plan, { setting, node }) {
@@ -146,7 +147,7 @@ async function held(plan, { setting, node }) {
   }
   const samples = []
   for (let round = 1; round <= plan.rounds; round++) {
-    const ids = ['chain', 'plain', ...URL_TARGETS]
+    const ids = ['chain', 'plain', ...URL_TARGETS.filter((id) => id.startsWith('3.0'))]
     const part = await interleaved({ ...plan, rounds: 1 }, fresh, ids, warmUp, { held: measure })
     samples.push(...part.map((sample) => ({ ...sample, round })))
   }
