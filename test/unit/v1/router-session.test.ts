@@ -168,14 +168,17 @@ describe('a response on 1.0', () => {
     expect(response.error?.delivered).toBe('yes')
   })
 
-  it('that is a refusal (1013, with the extension) may be tried elsewhere', () => {
+  it.each([
+    ['full', 'CRANKER_ERR_REFUSED'],
+    ['target unreachable', 'CRANKER_ERR_TARGET_UNREACHABLE'],
+  ])('that is a refusal (1013, with the extension) may be tried elsewhere: %s', (reason, code) => {
     const side = routerSide({ capabilities: { refuse: true } })
     const response = open(side)
-    side.peer.close(1013, 'full')
+    side.peer.close(1013, reason)
     side.settle()
-    expect(response.calls).toEqual(['error CRANKER_ERR_REFUSED'])
+    expect(response.calls).toEqual([`error ${code}`])
     expect(response.error).toMatchObject({ delivered: 'no', retryable: true })
-    expect(response.error?.message).toContain('full')
+    expect(response.error?.message).toContain(reason)
   })
 
   it('is lost with its connection', () => {

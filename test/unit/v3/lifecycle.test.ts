@@ -6,15 +6,18 @@ const HEAD = 'HTTP/1.1 200 OK\n'
 const ALL = capabilities('refuse', 'goaway', 'trailers', 'informational')
 
 describe('refuse', () => {
-  it('tells the router that the service never saw the request', () => {
+  it.each([
+    ['full', 'CRANKER_ERR_REFUSED'],
+    ['target unreachable', 'CRANKER_ERR_TARGET_UNREACHABLE'],
+  ])('tells the router that the service never saw the request: %s', (reason, code) => {
     const both = new Both({
       capabilities: ALL,
-      onRequest: ({ response }) => response.reset(new CrankerError('CRANKER_ERR_REFUSED', 'target unreachable')),
+      onRequest: ({ response }) => response.reset(new CrankerError('CRANKER_ERR_REFUSED', reason)),
     })
     const response = both.open(POST, false)
     both.settle()
-    expect(response.errors).toMatchObject([{ code: 'CRANKER_ERR_REFUSED', delivered: 'no', retryable: true }])
-    expect(response.errors[0]?.message).toContain('target unreachable')
+    expect(response.errors).toMatchObject([{ code, delivered: 'no', retryable: true }])
+    expect(response.errors[0]?.message).toContain(reason)
   })
 
   it('is an ordinary failure towards peers that do not know it', () => {
