@@ -35,11 +35,13 @@ export async function connectorCommand(
   const log = createLog({ level: values['log-level'], format: values['log-format'] })
   const options = connectorOptions(values, log)
   const connector = await createConnector(options)
-  log.info({ routers: values.router, routes: options.routes?.map(({ route }) => route) }, 'connector started')
-  log.flush()
   return {
     log,
     drainTimeout: values['drain-timeout'] ?? connectorDefaults.drainTimeout,
     close: () => connector.close(),
+    announce: () => {
+      log.info({ routers: values.router, routes: options.routes?.map(({ route }) => route) }, 'connector started')
+      log.flush()
+    },
   }
 }

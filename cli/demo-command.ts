@@ -72,13 +72,15 @@ export async function demoCommand(
     throw error
   }
   log.flush()
-  process.stdout.write(welcome(router, route, values.target))
   return {
     log,
     drainTimeout: 2 * drainTimeout,
     close: async () => {
       await connector.close()
       await router.close()
+    },
+    announce: () => {
+      process.stdout.write(welcome(router, route, values.target))
     },
   }
 }

@@ -32,10 +32,16 @@ export async function routerCommand(
   const log = createLog({ level: values['log-level'], format: values['log-format'] })
   const router = await createRouter(routerOptions(values, log))
   const { public: open, registration, admin } = router.address
-  log.info(
-    { public: open.url, registration: registration.url, ...(admin === undefined ? {} : { admin: admin.url }) },
-    'router listening',
-  )
-  log.flush()
-  return { log, drainTimeout: values['drain-timeout'] ?? ROUTER_DEFAULTS.drainTimeout, close: () => router.close() }
+  return {
+    log,
+    drainTimeout: values['drain-timeout'] ?? ROUTER_DEFAULTS.drainTimeout,
+    close: () => router.close(),
+    announce: () => {
+      log.info(
+        { public: open.url, registration: registration.url, ...(admin === undefined ? {} : { admin: admin.url }) },
+        'router listening',
+      )
+      log.flush()
+    },
+  }
 }

@@ -15,6 +15,8 @@ export interface Running {
   /** Finishes what runs, within `drainTimeout` milliseconds. */
   close(): Promise<void>
   readonly drainTimeout: number
+  /** Says that it runs: last, because whoever reads it may send a signal at once. */
+  announce(): void
 }
 
 /** A flag or option that cannot be used. */
@@ -48,7 +50,9 @@ export async function readFlags<F extends Flags>(
 export async function main(name: string, command: Command): Promise<void> {
   try {
     const running = await command(process.argv.slice(2), process.env)
-    if (running !== undefined) untilSignal(running)
+    if (running === undefined) return
+    untilSignal(running)
+    running.announce()
   } catch (error) {
     const usage = isUsageError(error)
     const hint = usage ? ` Try ${name} --help.` : ''
