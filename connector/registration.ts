@@ -67,6 +67,8 @@ export class Registration implements TunnelOwner, Departing {
   #registered = false
   readonly #hold: Hold
   #review: Timer | undefined
+  /** A surplus socket that is being closed. */
+  #dismissed: Tunnel | undefined
   #settled: (() => void) | undefined
   #emptied: (() => void) | undefined
   #leaving = false
@@ -193,7 +195,9 @@ export class Registration implements TunnelOwner, Departing {
   onEnd(tunnel: Tunnel, end: SessionEnd, waiting: boolean): void {
     this.#open--
     this.#waiting.delete(tunnel)
+    if (tunnel === this.#dismissed) this.#dismissed = undefined
     if (this.#leaving) return
+    this.#shrink()
     if (tunnel.proven) this.#backoff.reset()
     if (waiting) {
       // A router that accepts and closes at once must not be met in a tight loop, however cleanly it closes.
@@ -266,14 +270,19 @@ export class Registration implements TunnelOwner, Departing {
     }, WINDOW_REVIEW_MS)
   }
 
-  /** Closes surplus sockets where that is safe; elsewhere the surplus goes by not being replaced. */
+  /**
+   * Closes surplus sockets where that is safe; elsewhere the surplus goes by not being replaced. One after the other: a
+   * request that crosses a Close frame is given to another socket, which must not be closing too.
+   */
   #shrink(): void {
-    let surplus = this.#waiting.size - this.#window.size
+    if (this.#dismissed !== undefined || this.#waiting.size <= this.#window.size) return
     for (const tunnel of this.#waiting) {
-      if (surplus <= 0) return
-      if (!tunnel.dismiss()) continue
-      this.#waiting.delete(tunnel)
-      surplus--
+      this.#dismissed = tunnel
+      if (tunnel.dismiss()) {
+        this.#waiting.delete(tunnel)
+        return
+      }
+      this.#dismissed = undefined
     }
   }
 }

@@ -76,6 +76,27 @@ describe('the window of a registration', () => {
     expect(bed.told).toEqual(['registered'])
   })
 
+  it('closes surplus sockets one after the other, so that a request crossing one finds another', () => {
+    const bed = new Bed({ window: 2, maxWindow: 16 })
+    bed.registration.start()
+    const idle = grown(bed, 16, { refuse: true })
+    const ends: (() => void)[] = []
+    for (const session of idle) {
+      // A real socket ends when the router has answered the Close frame.
+      const drain = session.drain.bind(session)
+      session.drain = () => {
+        session.accepting = false
+        ends.push(drain)
+      }
+    }
+    for (let i = 0; i < 20; i++) bed.clock.advance(10_000)
+    for (let closed = 1; closed <= 14; closed++) {
+      expect(ends).toHaveLength(closed)
+      ends[closed - 1]?.()
+    }
+    expect(ends).toHaveLength(14)
+  })
+
   it('rust-cranker-connector’s kind: closes no idle socket of a router that could lose a request by it', () => {
     const bed = new Bed({ window: 2, maxWindow: 16 })
     bed.registration.start()
