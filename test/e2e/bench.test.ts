@@ -22,7 +22,7 @@ describe.skipIf(process.platform !== 'linux')('npm run bench', () => {
 
     const measured = (test: string): string[] => samples.filter((s) => s.test === test).map(({ id }) => id)
     for (const test of ['small64', 'small1', 'down', 'up']) expect(measured(test)).toEqual(contestants)
-    expect(measured('held')).toEqual(['plain', '3.0-ws', '1.0-ws'])
+    expect(measured('held')).toEqual(['plain', '3.0-ws'])
     expect(measured('beside')).toEqual(['plain', '3.0-ws'])
     for (const { values } of samples) {
       expect(values['failed'] ?? 0).toBe(0)
