@@ -9,6 +9,7 @@ import type { IncomingMessage } from 'node:http'
 import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { WebSocket, WebSocketServer } from 'ws'
+import { plainAddress } from './address.js'
 import { FrameWriter, type Masking, type Piece } from './frame-writer.js'
 import type { RawHeaders } from './head.js'
 import { LINK_CLOSE_TIMEOUT_MS, MAX_MESSAGE_BYTES } from './limits.js'
@@ -268,12 +269,6 @@ class WsLink implements Link, TurnListener {
 
 function release(pieces: readonly Piece[]): void {
   for (const { slab } of pieces) slab.release()
-}
-
-/** `::ffff:192.0.2.1` is 192.0.2.1. */
-function plainAddress(address: string | undefined): string {
-  if (address === undefined) return ''
-  return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address
 }
 
 export interface LinkServerOptions {

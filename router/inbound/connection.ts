@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
+import { plainAddress } from '../../protocol/address.js'
 import { CrankerError } from '../../protocol/errors.js'
 import type { Logger } from '../../protocol/logger.js'
 import { clientFault, rawAnswer } from './client-fault.js'
@@ -55,8 +56,7 @@ export class ClientConnection {
     this.#transport = transport
     this.#context = context
     this.secure = socket instanceof TLSSocket
-    // A dual-stack socket shows IPv4 clients as ::ffff:192.0.2.1.
-    this.remoteAddress = (socket.remoteAddress ?? '').replace(/^::ffff:(?=\d+\.)/i, '').replace(/%.*$/, '')
+    this.remoteAddress = plainAddress(socket.remoteAddress).replace(/%.*$/, '')
     this.remotePort = socket.remotePort ?? 0
     this.localPort = socket.localPort ?? 0
     // Always there: while node hands a socket over ('upgrade', 'connect') it has no other, and a reset would throw.

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http'
+import { plainAddress } from '../../protocol/address.js'
 import { CrankerError } from '../../protocol/errors.js'
 import {
   capabilitiesOf,
@@ -81,8 +82,7 @@ export function readHandshake(req: IncomingMessage, supported: readonly Protocol
 
 /** The address of whoever sent this, IPv4 in its own notation also on a dual-stack socket. */
 export function remoteAddress(req: IncomingMessage): string {
-  const address = req.socket.remoteAddress ?? 'unknown'
-  return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address
+  return plainAddress(req.socket.remoteAddress) || 'unknown'
 }
 
 function registrantOf(registration: Registration, req: IncomingMessage): Registrant {

@@ -1,0 +1,5 @@
+/** A socket's remote address as people write it: a dual-stack socket shows the client 192.0.2.1 as ::ffff:192.0.2.1. */
+export function plainAddress(address: string | undefined): string {
+  if (address === undefined) return ''
+  return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address
+}
