@@ -1,5 +1,6 @@
 import type { CrankerError, ErrorCode } from '../protocol/errors.js'
 import type { ResponseHead } from '../protocol/head.js'
+import type { Listed } from '../protocol/roster.js'
 import type { RequestExchange, ResponseHandler } from '../protocol/session.js'
 import { writeAccess } from './access.js'
 import type { InboundHandler, InboundRequest } from './inbound/inbound.js'
@@ -30,7 +31,8 @@ type State = 'waiting' | 'sent' | 'responding' | 'finishing' | 'over'
  * One client request and its exchange, joined: bodies and backpressure flow, the first failure on either side ends
  * both. One object receives all calls of a request, so that none needs a closure.
  */
-export class ProxiedRequest implements InboundHandler, ResponseHandler, SessionWaiter {
+export class ProxiedRequest implements InboundHandler, ResponseHandler, SessionWaiter, Listed {
+  place = -1
   readonly #context: ProxyContext
   readonly #inbound: InboundRequest
   readonly #started: number

@@ -1,6 +1,7 @@
 import type { Clock, Timer } from '../protocol/clock.js'
 import type { CrankerError } from '../protocol/errors.js'
 import type { Logger } from '../protocol/logger.js'
+import { Roster } from '../protocol/roster.js'
 import { writeAccess } from './access.js'
 import { ForwardingFields, type ForwardingOptions } from './forwarded.js'
 import type { InboundRequest } from './inbound/inbound.js'
@@ -28,7 +29,7 @@ const IDLE_STEPS = 16
 /** Clients' requests on their way through tunnels: one {@link ProxiedRequest} each, whatever the HTTP version. */
 export class Proxy {
   readonly #context: ProxyContext
-  readonly #running = new Set<ProxiedRequest>()
+  readonly #running = new Roster<ProxiedRequest>()
   /** One timer for all exchanges: activity costs them no more than noting the step. */
   readonly #timer: Timer
   #ticking = false
@@ -80,7 +81,7 @@ export class Proxy {
 
   /** Ends everything that is still running: the time for draining is over. */
   abortAll(error: CrankerError): void {
-    for (const request of this.#running) request.fail(error)
+    this.#running.forEach((request) => request.fail(error))
   }
 
   /** Stops the timer; call it when nothing runs any more. */
@@ -90,7 +91,7 @@ export class Proxy {
 
   #tick(): void {
     this.#context.step++
-    for (const request of this.#running) request.checkIdle()
+    this.#running.forEach((request) => request.checkIdle())
     this.#ticking = this.#running.size > 0
     if (this.#ticking) this.#timer.refresh()
   }

@@ -1,7 +1,8 @@
 import type { Clock, Timer } from '../../protocol/clock.js'
+import { type Listed, Roster } from '../../protocol/roster.js'
 
 /** What {@link IdleWatch} looks after. Whoever moves a byte sets `idleTicks` to 0. */
-export interface Watched {
+export interface Watched extends Listed {
   idleTicks: number
   onIdleTimeout(): void
 }
@@ -14,7 +15,7 @@ const TICKS = 8
  * own event loop counts as one tick, however long it was.
  */
 export class IdleWatch {
-  readonly #watched = new Set<Watched>()
+  readonly #watched = new Roster<Watched>()
   readonly #timer: Timer
   #running = false
 
@@ -37,10 +38,10 @@ export class IdleWatch {
   }
 
   #tick(): void {
-    for (const watched of this.#watched) {
+    this.#watched.forEach((watched) => {
       // The first tick may come at once, so one more than TICKS make a full timeout.
       if (++watched.idleTicks > TICKS) watched.onIdleTimeout()
-    }
+    })
     this.#running = this.#watched.size > 0
     if (this.#running) this.#timer.refresh()
   }

@@ -22,6 +22,7 @@ const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'])
 
 /** One request on its way to the target, and its response on its way back. */
 export class Replay implements BodyHandler, ResponseSink, Watched {
+  place = -1
   idleTicks = 0
   readonly #context: ReplayContext
   readonly #head: RequestHead

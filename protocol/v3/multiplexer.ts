@@ -28,6 +28,7 @@ import { decodeFrame, type Frame, goawayFrame } from './frame.js'
 import { goawayText, parseGoawayText } from './goaway.js'
 import { Scheduler } from './scheduler.js'
 import { bug, type Stream, type StreamHost } from './stream.js'
+import { StreamTable } from './stream-table.js'
 
 /**
  * A 3.0 socket: many exchanges on one link. What both sides have in common; router-session.ts and
@@ -47,7 +48,7 @@ export abstract class Multiplexer<S extends Stream> implements Session, StreamHo
   bytesIn = 0
   bytesOut = 0
 
-  protected readonly streams = new Map<number, S>()
+  protected readonly streams = new StreamTable<S>()
   protected readonly delivery: DeliveryClock
   protected state: 'open' | 'draining' | 'ending' | 'ended' = 'open'
   readonly #link: Link
@@ -177,7 +178,7 @@ export abstract class Multiplexer<S extends Stream> implements Session, StreamHo
   }
 
   protected add(stream: S): void {
-    this.streams.set(stream.id, stream)
+    this.streams.add(stream)
   }
 
   protected changed(): void {
@@ -277,7 +278,7 @@ export abstract class Multiplexer<S extends Stream> implements Session, StreamHo
     this.state = 'ending'
     this.#liveness.stop()
     this.delivery.stop()
-    for (const stream of [...this.streams.values()]) {
+    for (const stream of this.streams.list()) {
       try {
         stream.lost(error)
       } catch (cause) {

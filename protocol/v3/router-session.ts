@@ -39,7 +39,7 @@ export class V3RouterSession extends Multiplexer<RequestStream> implements Route
   }
 
   protected goaway(lastId: number, reason: string): void {
-    for (const stream of [...this.streams.values()]) if (stream.id > lastId) stream.refuse(reason)
+    for (const stream of this.streams.list()) if (stream.id > lastId) stream.refuse(reason)
     this.retire()
   }
 
