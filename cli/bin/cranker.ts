@@ -1,7 +1,7 @@
 #!/usr/bin/env node
-import { restartWithRuntimeFlags } from '../runtime-flags.js'
+import { tuneGarbageCollection } from '../runtime-flags.js'
 
-restartWithRuntimeFlags()
+tuneGarbageCollection()
 const { main } = await import('../run.js')
 const { umbrella, umbrellaName } = await import('../umbrella.js')
 

@@ -1,7 +1,7 @@
 /** Who is measured, and how each is started in front of an origin. */
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { RUNTIME_FLAGS } from '../../dist/cli/runtime-flags.js'
+import { PRETENURING_FLAG, RUNTIME_FLAGS } from '../../dist/cli/runtime-flags.js'
 import { proxyConfig, startNginx } from './nginx.mjs'
 import { freePort, ready } from './processes.mjs'
 
@@ -105,7 +105,7 @@ function ours(protocol, secure, inProcess = false) {
       const connector = processes.start(
         process.execPath,
         inProcess
-          ? [...RUNTIME_FLAGS, here('in-process.mjs'), url, protocol]
+          ? [...RUNTIME_FLAGS, PRETENURING_FLAG, here('in-process.mjs'), url, protocol]
           : [
               ...flags,
               ...[bin('cranker-connector'), '--router', url, ...common, ...connectorArgs],

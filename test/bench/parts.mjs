@@ -31,7 +31,7 @@ import { cpuSeconds, rssKiB } from './processes.mjs'
 const GIB = 1024 ** 3
 const MIB = 1024 ** 2
 /** Long enough for V8 to have compiled the hot path. */
-const WARM_UP_SECONDS = 2
+const WARM_UP_SECONDS = 6
 
 const URL_TARGETS = ['3.0-ws', '3.0-wss', '1.0-ws', '1.0-wss']
 const REFERENCES = ['chain', 'chain-tls', 'plain']
@@ -89,7 +89,7 @@ function small(plan, { setting, small: target }) {
       return { perSecond, p50, p99, cpu, failed, rss: rssKiB(pids) / 1024 }
     }
   const warmUp = (/** @type {Running} */ { port }) =>
-    smallRequests({ port, connections: 64, seconds: Math.min(WARM_UP_SECONDS, seconds), wrk })
+    smallRequests({ port, connections: 64, seconds: plan.rounds === 1 ? seconds : WARM_UP_SECONDS, wrk })
   return interleaved(plan, { ...setting, target }, EVERYBODY, warmUp, { small64: at(64), small1: at(1) })
 }
 

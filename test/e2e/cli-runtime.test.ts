@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { RUNTIME_FLAGS } from '../../cli/runtime-flags.js'
+import { PRETENURING_FLAG, RUNTIME_FLAGS } from '../../cli/runtime-flags.js'
 import { ensureBuilt } from '../support/built.js'
 import { RunningCommand } from '../support/process.js'
 
@@ -27,7 +27,8 @@ describe('the commands’ garbage collector', () => {
   it('are flags that this Node knows', async () => {
     const { execFile } = await import('node:child_process')
     const { promisify } = await import('node:util')
-    const { stderr } = await promisify(execFile)(process.execPath, [...RUNTIME_FLAGS, '-e', ''])
+    const late = `require('node:v8').setFlagsFromString('${PRETENURING_FLAG}')`
+    const { stderr } = await promisify(execFile)(process.execPath, [...RUNTIME_FLAGS, '-e', late])
     expect(stderr).toBe('')
   })
 })
