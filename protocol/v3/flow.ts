@@ -2,7 +2,7 @@
  * Flow control as pure counters. The published rule: a sender counts the payload bytes of HEADER and DATA frames that
  * are not yet acknowledged, pauses above 65,536 and resumes below 16,384. There is no initial or advertised window;
  * the count is signed in cranker-connector and mu-cranker-router, so a receiver widens its own window by acknowledging
- * ahead of consumption.
+ * ahead of consumption. In asgi-cc it stops at zero: there the surplus is lost, and must not be counted on.
  */
 import {
   MAX_MESSAGE_BYTES,
@@ -87,6 +87,7 @@ export const processWindowBudget = new WindowBudget(V3_MAX_PROCESS_WINDOW_BYTES)
 /** What one stream lets its peer send. Credit is returned on consumption, not on receipt. */
 export class ReceiveWindow {
   readonly #budget: WindowBudget
+  readonly #signed: boolean
   #received = 0
   #consumed = 0
   #acknowledged = 0
@@ -95,8 +96,13 @@ export class ReceiveWindow {
   #epochConsumed = 0
   #leastBacklog = Infinity
 
-  constructor(budget: WindowBudget) {
+  /**
+   * @param signed the peer's count is known to go below zero. Towards others every byte that was consumed is
+   * acknowledged as if the window were the published one: what they were given ahead may be lost to them.
+   */
+  constructor(budget: WindowBudget, signed: boolean) {
     this.#budget = budget
+    this.#signed = signed
   }
 
   /** How far the peer may be ahead of the consumer, bytes. */
@@ -148,12 +154,14 @@ export class ReceiveWindow {
 
   /** A wide window needs fewer frames; what lies behind is never as much as what stalls a peer. */
   #batch(): number {
+    if (!this.#signed) return ACKNOWLEDGE_BYTES
     return ACKNOWLEDGE_BYTES + (this.#window - V3_INITIAL_WINDOW_BYTES) / 8
   }
 
   /**
    * Doubles the window when the stream is limited by the round trip (it moved half a window in one) and its consumer
-   * keeps up; halves it when memory is scarce and the consumer does not keep up.
+   * keeps up; halves it when memory is scarce and the consumer does not keep up, and the peer's count is signed: the
+   * acknowledgements that are then held back would stall any other.
    */
   #adapt(now: number, roundTrip: number): void {
     const elapsed = now - this.#epochStart
@@ -166,7 +174,7 @@ export class ReceiveWindow {
     this.#epochConsumed = this.#consumed
     this.#leastBacklog = Infinity
     if (first) return
-    if (slow && this.#window > V3_INITIAL_WINDOW_BYTES && this.#budget.scarce) {
+    if (slow && this.#signed && this.#window > V3_INITIAL_WINDOW_BYTES && this.#budget.scarce) {
       this.#budget.give(this.#window / 2)
       this.#window /= 2
     } else if (!slow && this.#window < V3_MAX_STREAM_WINDOW_BYTES && moved * roundTrip * 2 >= this.#window * elapsed) {

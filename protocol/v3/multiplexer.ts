@@ -43,6 +43,7 @@ export abstract class Multiplexer<S extends Stream> implements Session, StreamHo
   readonly scheduler: Scheduler
   readonly clock: Clock
   readonly budget: WindowBudget
+  readonly signedCount: boolean
   readonly maxHeadBytes: number
   readonly capacity: number
   bytesIn = 0
@@ -62,6 +63,8 @@ export abstract class Multiplexer<S extends Stream> implements Session, StreamHo
 
   constructor(config: SessionConfig, events: SessionEvents) {
     this.capabilities = config.capabilities
+    // Who announces extensions was written with docs/protocol.md at hand; published peers differ, and do not tell.
+    this.signedCount = Object.values(config.capabilities).includes(true)
     this.clock = config.clock
     this.maxHeadBytes = config.maxHeadBytes ?? MAX_HEAD_BYTES
     this.capacity = config.maxStreams ?? V3_MAX_STREAMS

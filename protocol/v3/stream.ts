@@ -18,6 +18,8 @@ export interface StreamHost {
   readonly scheduler: Scheduler
   readonly clock: Clock
   readonly budget: WindowBudget
+  /** The peer's count of unacknowledged bytes is known to go below zero. */
+  readonly signedCount: boolean
   readonly maxHeadBytes: number
   /** `stream` has credit to return at the end of this turn. */
   acknowledge(stream: Stream): void
@@ -49,7 +51,7 @@ export abstract class Stream implements Exchange, OutgoingOwner {
     this.id = id
     this.host = host
     this.out = new Outgoing(id, this)
-    this.incoming = new ReceiveWindow(host.budget)
+    this.incoming = new ReceiveWindow(host.budget, host.signedCount)
   }
 
   // Calls from whoever uses the exchange

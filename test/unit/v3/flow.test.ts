@@ -38,7 +38,7 @@ describe('a receive window', () => {
   const roomy = (): WindowBudget => new WindowBudget(64 * MiB)
 
   it('acknowledges nothing before the consumer took it, then in batches', () => {
-    const window = new ReceiveWindow(roomy())
+    const window = new ReceiveWindow(roomy(), true)
     window.receive(40_000)
     expect(window.take(0, undefined)).toBe(0)
     expect(window.consume(8_191)).toBe(false)
@@ -50,7 +50,7 @@ describe('a receive window', () => {
   })
 
   it('never acknowledges more than came, whatever the consumer says', () => {
-    const window = new ReceiveWindow(roomy())
+    const window = new ReceiveWindow(roomy(), true)
     window.receive(10_000)
     window.consume(1_000_000)
     expect(window.take(0, undefined)).toBe(10_000)
@@ -61,7 +61,7 @@ describe('a receive window', () => {
     let [heldBack, ahead] = [0, 0]
     for (let round = 0; round < 20; round++) {
       const budget = new WindowBudget(2 * MiB)
-      const window = new ReceiveWindow(budget)
+      const window = new ReceiveWindow(budget, true)
       let [received, consumed, acknowledged, now] = [0, 0, 0, 0]
       for (let step = 0; step < 2_000; step++) {
         now += next() * 20
@@ -83,7 +83,7 @@ describe('a receive window', () => {
   })
 
   it('says so when the peer sends far more than its credit', () => {
-    const window = new ReceiveWindow(roomy())
+    const window = new ReceiveWindow(roomy(), true)
     expect(window.receive(65_536 + MiB)).toBe(true)
     expect(window.receive(1)).toBe(false)
   })
@@ -94,8 +94,8 @@ describe('a receive window', () => {
     #now = 0
     #unacknowledged = 0
 
-    constructor(budget: WindowBudget) {
-      this.window = new ReceiveWindow(budget)
+    constructor(budget: WindowBudget, signed = false) {
+      this.window = new ReceiveWindow(budget, signed)
     }
 
     run(roundTrips: number, roundTrip = 100): void {
@@ -125,8 +125,67 @@ describe('a receive window', () => {
     expect(budget.used).toBe(0)
   })
 
+  /** How asgi-cc counts: never below zero. It pauses above 65,536 and resumes below 16,384. */
+  class CountsFromZero {
+    pending = 0
+    paused = false
+    readonly #frame: number
+
+    constructor(frame = 16_384) {
+      this.#frame = frame
+    }
+
+    /** Sends what the count allows. */
+    send(): number {
+      let sent = 0
+      while (!this.paused) {
+        sent += this.#frame
+        this.pending += this.#frame
+        this.paused = this.pending > 65_536
+      }
+      return sent
+    }
+
+    acknowledged(bytes: number): void {
+      this.pending = Math.max(0, this.pending - bytes)
+      if (this.pending < 16_384) this.paused = false
+    }
+  }
+
+  /** One round trip: what came before is offered to the consumer in pieces, then the peer sends what it may. */
+  function roundTrip(window: ReceiveWindow, peer: CountsFromZero, now: number, appetite: number): number {
+    for (let left = Math.min(window.backlog, appetite); left > 0; left -= 4_096) {
+      if (window.consume(Math.min(left, 4_096))) peer.acknowledged(window.take(now, 100))
+    }
+    const bytes = peer.send()
+    window.receive(bytes)
+    return bytes
+  }
+
+  it('never stalls a peer whose count stops at zero, however wide the window', () => {
+    const window = new ReceiveWindow(roomy(), false)
+    const peer = new CountsFromZero()
+    for (let round = 1; round <= 100; round++) {
+      expect(roundTrip(window, peer, round * 100, Infinity), `round ${round}`).toBeGreaterThan(0)
+    }
+    expect(window.window).toBeGreaterThan(64 * KiB)
+  })
+
+  it('never stalls a peer whose count stops at zero when memory is scarce after its window was widened', () => {
+    // Room for one doubling; after that memory is scarce.
+    const window = new ReceiveWindow(new WindowBudget(64 * KiB), false)
+    const peer = new CountsFromZero(60_000)
+    let now = 0
+    while (window.window === 64 * KiB) roundTrip(window, peer, (now += 100), Infinity)
+    // A consumer that does not keep up: another peer's window would be narrowed now.
+    for (let round = 0; round < 20; round++) roundTrip(window, peer, (now += 100), 1_024)
+    for (let round = 1; round <= 20; round++) {
+      expect(roundTrip(window, peer, (now += 100), Infinity), `round ${round}`).toBeGreaterThan(0)
+    }
+  })
+
   it('stays as it is while no round trip was measured', () => {
-    const window = new ReceiveWindow(roomy())
+    const window = new ReceiveWindow(roomy(), true)
     for (let i = 0; i < 100; i++) {
       window.receive(32_768)
       window.consume(32_768)
@@ -136,7 +195,7 @@ describe('a receive window', () => {
   })
 
   it('stays as it is for a slow consumer, and for a slow stream', () => {
-    const slow = new ReceiveWindow(roomy())
+    const slow = new ReceiveWindow(roomy(), true)
     slow.receive(60_000)
     for (let i = 0; i < 100; i++) {
       slow.consume(9_000)
@@ -144,7 +203,7 @@ describe('a receive window', () => {
       slow.receive(9_000)
     }
     expect(slow.window).toBe(64 * KiB)
-    const trickle = new ReceiveWindow(roomy())
+    const trickle = new ReceiveWindow(roomy(), true)
     for (let i = 0; i < 100; i++) {
       trickle.receive(9_000)
       trickle.consume(9_000)
@@ -167,7 +226,7 @@ describe('a receive window', () => {
 
   it('gives way when memory is scarce and its consumer does not keep up', () => {
     const budget = new WindowBudget(4 * MiB)
-    const flood = new Flood(budget)
+    const flood = new Flood(budget, true)
     flood.run(20)
     const window = flood.window
     const wide = window.window
