@@ -1,19 +1,14 @@
 import type { Clock, Timer } from '../clock.js'
 import type { Link } from '../link.js'
-import { KiB, V3_CLOCK_INTERVAL_BYTES, V3_INITIAL_FLIGHT_BYTES, V3_MAX_FLIGHT_BYTES } from '../limits.js'
+import { KiB, V3_CLOCK_INTERVAL_BYTES } from '../limits.js'
+import { PathEstimate } from './path-estimate.js'
 
-/** On slow links no more than this much time is kept in the network's buffers, ms… */
-const CALM_MS = 50
-/** …but never fewer bytes than two intervals, or the clock would not tick. */
-const MIN_FLIGHT_BYTES = 2 * V3_CLOCK_INTERVAL_BYTES
 /** Full for this long without a pong: this peer answers no pings now, go on without the clock until it does. */
 const SILENT_MS = 2_000
 /** Small and urgent things may exceed the cap by this much: they would only wait behind the same bytes. */
 const URGENT_BYTES = 64 * KiB
 /** Pings remembered; one pong stands for all earlier ones, so the oldest may be forgotten. */
 const MAX_OUTSTANDING = 256
-/** Rate samples in each of the two halves of the window over which the maximum is taken. */
-const RATE_SAMPLES = 16
 
 /** `crnk`, then the number of the ping, u32 BE. */
 const PAYLOAD_BYTES = 8
@@ -33,8 +28,8 @@ interface Tick {
 /**
  * Tells how much of what was sent has arrived: every 64 KiB a ping is sent, and its pong comes after everything that
  * went before it (RFC 6455 §5.5.3). A peer may answer only the newest ping, so each stands for all bytes so far.
- * Keeps the bytes in flight near twice what the path holds, so that small responses do not wait behind what kernel
- * and network would otherwise buffer.
+ * Keeps the bytes in flight near what the path holds, so that small responses do not wait behind what kernel and
+ * network would otherwise buffer.
  *
  * The same pings serve liveness, the round-trip metric and barriers.
  */
@@ -49,12 +44,8 @@ export class DeliveryClock {
   #pinged = 0
   #arrived = 0
   #arrivedAt: number
-  #cap: number = V3_INITIAL_FLIGHT_BYTES
-  #rate = 0
-  #rateBefore = 0
-  #samples = 0
   #roundTrip: number | undefined
-  #least: number | undefined
+  readonly #path = new PathEstimate()
   #silent = false
   #waiting = false
   #timer: Timer | undefined
@@ -75,9 +66,9 @@ export class DeliveryClock {
     return this.#roundTrip
   }
 
-  /** The least round trip, ms. */
+  /** The least recent round trip, ms. */
   get leastRoundTrip(): number | undefined {
-    return this.#least
+    return this.#path.least
   }
 
   get inFlight(): number {
@@ -85,7 +76,7 @@ export class DeliveryClock {
   }
 
   get cap(): number {
-    return this.#cap
+    return this.#path.cap
   }
 
   /** The number of the last ping that has been answered. */
@@ -94,7 +85,7 @@ export class DeliveryClock {
   }
 
   hasRoom(urgent: boolean): boolean {
-    return this.#silent || this.#sent - this.#arrived < (urgent ? this.#cap + URGENT_BYTES : this.#cap)
+    return this.#silent || this.#sent - this.#arrived < (urgent ? this.cap + URGENT_BYTES : this.cap)
   }
 
   /** `bytes` were handed to the link. */
@@ -134,7 +125,6 @@ export class DeliveryClock {
     const now = this.#clock.now()
     this.#answered = seq
     this.#roundTrip = now - tick.at
-    if (this.#least === undefined || this.#roundTrip < this.#least) this.#least = this.#roundTrip
     this.#arrived = tick.sent
     this.#arrivedAt = now
     this.#silent = false
@@ -142,7 +132,14 @@ export class DeliveryClock {
       this.#waiting = false
       this.#timer?.clear()
     }
-    this.#learn(tick, now)
+    this.#path.learn({
+      now,
+      at: tick.at,
+      bytes: tick.sent - tick.arrived,
+      elapsed: now - tick.arrivedAt,
+      limited: tick.limited || this.limited,
+    })
+    if (this.#path.probe(now, this.inFlight)) this.ping()
     return true
   }
 
@@ -162,25 +159,5 @@ export class DeliveryClock {
     this.#waiting = false
     this.#silent = true
     this.#onRoom()
-  }
-
-  /** The cap follows twice the bandwidth-delay product: the greatest recent rate times the least round trip. */
-  #learn(tick: Tick, now: number): void {
-    const elapsed = now - tick.arrivedAt
-    if (elapsed <= 0) return
-    const rate = (tick.sent - tick.arrived) / elapsed
-    const limited = tick.limited || this.limited
-    if (!limited && rate <= this.#rate) return
-    this.#rate = Math.max(this.#rate, rate)
-    if (limited && ++this.#samples >= RATE_SAMPLES) {
-      this.#samples = 0
-      this.#rateBefore = this.#rate
-      this.#rate = rate
-    }
-    const best = Math.max(this.#rate, this.#rateBefore)
-    const path = 2 * best * (this.#least ?? 0)
-    const calm = Math.min(V3_INITIAL_FLIGHT_BYTES, best * CALM_MS)
-    const cap = Math.min(V3_MAX_FLIGHT_BYTES, Math.max(path, calm, MIN_FLIGHT_BYTES))
-    if (limited || cap > this.#cap) this.#cap = cap
   }
 }

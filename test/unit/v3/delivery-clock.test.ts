@@ -140,6 +140,20 @@ describe('the delivery clock', () => {
     expect(rate).toBeGreaterThan(bandwidth * 0.8)
   })
 
+  it('keeps a small response beside bulk under one and a half round trips of a long path', () => {
+    const bandwidth = 12_500
+    const { rate, small } = run({ streams: 4, stalled: 0, latency: 50, bandwidth, ms: 6_000 })
+    expect(rate).toBeGreaterThan(bandwidth * 0.9)
+    expect(small).toBeGreaterThan(0)
+    expect(small).toBeLessThan(150)
+  })
+
+  it('measures the path again every ten seconds, with a ping behind no queue of its own', () => {
+    const { both } = run({ streams: 4, stalled: 0, latency: 50, bandwidth: 2_500, ms: 40_000 })
+    expect(both.connector.roundTrip).toBeGreaterThan(110)
+    expect(both.connector.roundTrip).toBeLessThan(150)
+  })
+
   it('delivers everything to a peer that answers no ping', () => {
     const both = new Both({
       latency: 5,
