@@ -1,10 +1,33 @@
-import { defineConfig } from 'vitest/config'
+import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config'
+import { newSuites, type OldSide } from './test/interop/old/expected.js'
+
+/** The conformance suite with one side from an earlier build: any order of upgrades works. */
+function withOld(side: OldSide): TestProjectInlineConfiguration {
+  return {
+    extends: true,
+    test: {
+      name: `old ${side}`,
+      include: ['test/conformance/**/*.test.ts', 'test/interop/old/*.test.ts'],
+      exclude: newSuites[side].map((name) => `test/conformance/${name}`),
+      env: { [`CRANKER_TEST_${side.toUpperCase()}`]: 'old' },
+      globalSetup: 'test/interop/old/unpack.ts',
+      setupFiles: 'test/interop/old/expect.ts',
+    },
+  }
+}
 
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
     testTimeout: 20_000,
     hookTimeout: 20_000,
     maxWorkers: 2,
+    projects: [
+      {
+        extends: true,
+        test: { name: 'current', include: ['test/**/*.test.ts'], exclude: ['test/interop/old/*.test.ts'] },
+      },
+      withOld('router'),
+      withOld('connector'),
+    ],
   },
 })

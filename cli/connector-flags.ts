@@ -3,7 +3,7 @@
 import { connectorDefaults, type ConnectorOptions, type RouteOption } from '../connector/options.js'
 import { withoutUndefined, type Complete } from './complete.js'
 import type { Flag, FlagValues } from './flags.js'
-import { logFlags, type Log } from './logging.js'
+import { logFlags, printFrame, type Log } from './logging.js'
 import { count, duration, durationText, header, oneOf, pemFile, size, sizeText, text, UsageError } from './values.js'
 
 const WHAT = 'What is connected:'
@@ -39,6 +39,14 @@ export const connectorFlags = {
     group: WHAT,
     describe: 'URL of the service; the path of a request is appended whole',
     parse: text,
+  },
+  'target-protocol': {
+    kind: 'value',
+    group: WHAT,
+    describe:
+      'What is spoken with the service: http1, http2 (to http:// by prior knowledge; gRPC needs it), or auto: http1 to http://, to https:// what the service prefers',
+    default: connectorDefaults.targetProtocol,
+    parse: oneOf('auto', 'http1', 'http2'),
   },
   domain: { kind: 'value', group: WHAT, describe: 'Host that the routes are for', default: '*, any', parse: text },
   window: {
@@ -185,6 +193,7 @@ export function connectorOptions(values: ConnectorFlagValues, log: Log): Connect
     route: undefined,
     target: undefined,
     routes: routes(values),
+    targetProtocol: values['target-protocol'],
     domain: values.domain,
     window: values.window,
     maxWindow: values['max-window'],
@@ -206,6 +215,7 @@ export function connectorOptions(values: ConnectorFlagValues, log: Log): Connect
     deadAfter: values['dead-after'],
     drainTimeout: values['drain-timeout'],
     logger: log,
+    traceFrames: values['trace-frames'] ? printFrame : undefined,
   }
   return withoutUndefined<ConnectorOptions>(complete)
 }

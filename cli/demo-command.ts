@@ -7,7 +7,7 @@ import { createRouter, type Router } from '../router/index.js'
 import type { RouterOptions } from '../router/options.js'
 import { demoService } from './demo-service.js'
 import type { CommandLine, Flag } from './flags.js'
-import { createLog, logFlags, type Log } from './logging.js'
+import { createLog, logFlags, printFrame, type Log } from './logging.js'
 import { readFlags, type Running } from './run.js'
 import { duration, port, text } from './values.js'
 
@@ -63,7 +63,12 @@ export async function demoCommand(
   const drainTimeout = values['drain-timeout'] ?? DEFAULT_DRAIN_MS
   const route = values.route ?? '*'
 
-  const router = await startRouter(values.port, values.host ?? '127.0.0.1', drainTimeout, log)
+  const router = await startRouter(values.port, {
+    host: values.host ?? '127.0.0.1',
+    drainTimeout,
+    logger: log,
+    ...(values['trace-frames'] ? { traceFrames: printFrame } : {}),
+  })
   let connector: Connector
   try {
     connector = await startConnector(router, route, values.target ?? demoService(basePath(route)), drainTimeout, log)
@@ -86,16 +91,17 @@ export async function demoCommand(
 }
 
 /** The default port may be taken on a developer's machine: then any free one will do. A port asked for is a must. */
-async function startRouter(asked: number | undefined, host: string, drainTimeout: number, log: Log): Promise<Router> {
+async function startRouter(
+  asked: number | undefined,
+  given: RouterOptions & { readonly logger: Log },
+): Promise<Router> {
   const options: RouterOptions = {
-    host,
+    ...given,
     registrationHost: '127.0.0.1',
     registrationPort: 0,
     startGrace: 0,
-    drainTimeout,
-    logger: log,
     accessLog: (entry) => {
-      log.info(entry, 'request')
+      given.logger.info(entry, 'request')
     },
   }
   if (asked !== undefined) return createRouter({ ...options, port: asked })

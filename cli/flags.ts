@@ -40,15 +40,23 @@ export interface CommandLine<F extends Flags> {
   readonly name: string
   readonly summary: string
   readonly flags: F
+  /** What stands beside the flags; none by default. */
+  readonly operands?: Operands
   readonly examples: readonly (readonly [command: string, meaning: string])[]
   /** Every flag is also an environment variable: `PREFIX_FLAG_NAME`. */
   readonly envPrefix: string
 }
 
+export interface Operands {
+  /** For the usage line: `[FILE]`. */
+  readonly usage: string
+  readonly most: number
+}
+
 export type Parsed<F extends Flags> =
   | { readonly kind: 'help'; readonly text: string }
   | { readonly kind: 'version' }
-  | { readonly kind: 'values'; readonly values: FlagValues<F> }
+  | { readonly kind: 'values'; readonly values: FlagValues<F>; readonly operands: readonly string[] }
 
 /** `max-head-size` → `CRANKER_ROUTER_MAX_HEAD_SIZE`. */
 export function envName(prefix: string, flag: string): string {
@@ -65,8 +73,9 @@ export async function parseCommandLine<F extends Flags>(
   const given = (await parser.parse([...argv])) as Readonly<Record<string, unknown>>
   if (given['help'] === true) return { kind: 'help', text: await parser.getHelp() }
   if (given['version'] === true) return { kind: 'version' }
-  const positional = given['_'] as readonly (string | number)[]
-  if (positional.length > 0) throw new UsageError(`unexpected argument "${String(positional[0])}"`)
+  const operands = (given['_'] as readonly (string | number)[]).map(String)
+  const surplus = operands[line.operands?.most ?? 0]
+  if (surplus !== undefined) throw new UsageError(`unexpected argument "${surplus}"`)
 
   const values: Record<string, unknown> = {}
   for (const [name, flag] of Object.entries(line.flags)) {
@@ -76,13 +85,13 @@ export async function parseCommandLine<F extends Flags>(
         ? fromEnvironment(envName(line.envPrefix, name), flag, env)
         : fromArguments(`--${name}`, flag, [raw].flat())
   }
-  return { kind: 'values', values: values as FlagValues<F> }
+  return { kind: 'values', values: values as FlagValues<F>, operands }
 }
 
 function yargsFor(line: CommandLine<Flags>) {
   let parser = yargs()
     .scriptName(line.name)
-    .usage(`${line.summary}\n\nUsage: $0 [flags]`)
+    .usage(`${line.summary}\n\nUsage: $0 [flags]${line.operands === undefined ? '' : ` ${line.operands.usage}`}`)
     .parserConfiguration({
       'boolean-negation': false,
       'camel-case-expansion': false,

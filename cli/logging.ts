@@ -25,7 +25,17 @@ export const logFlags = {
     default: 'auto',
     parse: oneOf('auto', 'json', 'pretty'),
   },
+  'trace-frames': {
+    kind: 'switch',
+    group: 'Logging:',
+    describe: 'Print every message on tunnel sockets to stderr, one readable line each; secrets in heads are hidden',
+  },
 } satisfies Record<string, Flag>
+
+/** One line on stderr: when, on which socket, what. The log goes to stdout. */
+export function printFrame(line: string, socketID: string): void {
+  process.stderr.write(`${new Date().toISOString()} socket ${socketID.slice(0, 8)} ${line}\n`)
+}
 
 export interface LogOptions {
   readonly level: LogLevel | undefined

@@ -1,9 +1,9 @@
 /** `cranker-router` and `cranker router`. */
 
 import { ROUTER_DEFAULTS } from '../router/options.js'
-import { createRouter } from '../router/index.js'
+import { createRouter, type Router } from '../router/index.js'
 import type { CommandLine } from './flags.js'
-import { createLog } from './logging.js'
+import { createLog, type Log } from './logging.js'
 import { routerFlags, routerOptions } from './router-flags.js'
 import { readFlags, type Running } from './run.js'
 
@@ -30,12 +30,14 @@ export async function routerCommand(
   const values = await readFlags(routerLine(name), argv, env)
   if (values === undefined) return undefined
   const log = createLog({ level: values['log-level'], format: values['log-format'] })
-  const router = await createRouter(routerOptions(values, log))
+  const options = routerOptions(values, log)
+  const router = await createRouter(options)
   const { public: open, registration, admin } = router.address
   return {
     log,
     drainTimeout: values['drain-timeout'] ?? ROUTER_DEFAULTS.drainTimeout,
     close: () => router.close(),
+    reload: options.tls === undefined && !options.registrationTls ? undefined : () => reload(router, log),
     announce: () => {
       log.info(
         { public: open.url, registration: registration.url, ...(admin === undefined ? {} : { admin: admin.url }) },
@@ -43,5 +45,14 @@ export async function routerCommand(
       )
       log.flush()
     },
+  }
+}
+
+function reload(router: Router, log: Log): void {
+  try {
+    router.reloadCertificates()
+    log.info({}, 'certificates were read again')
+  } catch (err) {
+    log.error({ err }, 'certificates cannot be used: the old ones stay')
   }
 }

@@ -1,13 +1,14 @@
 /** The router's flags and what they mean as {@link RouterOptions}. */
 
-import { ROUTER_DEFAULTS, type RouterOptions, type TlsOptions } from '../router/options.js'
+import { ROUTER_DEFAULTS, type RouterOptions, type TlsFiles } from '../router/options.js'
 import { withoutUndefined, type Complete } from './complete.js'
 import type { Flag, FlagValues } from './flags.js'
-import { logFlags, type Log } from './logging.js'
-import { count, duration, durationText, oneOf, pemFile, port, size, sizeText, text, UsageError } from './values.js'
+import { logFlags, printFrame, type Log } from './logging.js'
+import { count, duration, durationText, oneOf, pemPath, port, size, sizeText, text, UsageError } from './values.js'
 
 const PORTS = 'Ports:'
 const TLS = 'TLS:'
+const HTTP2 = 'HTTP/2:'
 const FORWARDING = 'Forwarding:'
 const TIMES = 'Times:'
 const LIMITS = 'Limits:'
@@ -56,30 +57,49 @@ export const routerFlags = {
     parse: text,
   },
   'tls-cert': {
-    kind: 'value',
+    kind: 'list',
     group: TLS,
-    describe: 'Certificate chain of the public port, a PEM file',
-    parse: pemFile,
+    describe:
+      'Certificate chain of the public port, a PEM file; several are chosen from by the name the client asks for',
+    parse: pemPath,
   },
-  'tls-key': { kind: 'value', group: TLS, describe: 'Its private key, a PEM file', parse: pemFile },
+  'tls-key': {
+    kind: 'list',
+    group: TLS,
+    describe: 'Its private key, a PEM file; for several certificates as many, in the same order',
+    parse: pemPath,
+  },
   'registration-tls-cert': {
-    kind: 'value',
+    kind: 'list',
     group: TLS,
     describe: 'Certificate chain of the registration port, a PEM file',
     default: 'as --tls-cert',
-    parse: pemFile,
+    parse: pemPath,
   },
   'registration-tls-key': {
-    kind: 'value',
+    kind: 'list',
     group: TLS,
     describe: 'Its private key, a PEM file',
     default: 'as --tls-key',
-    parse: pemFile,
+    parse: pemPath,
   },
   'registration-plain': {
     kind: 'switch',
     group: TLS,
     describe: 'Registration port without TLS although --tls-cert is given',
+  },
+  'no-http2': { kind: 'switch', group: HTTP2, describe: 'Only HTTP/1.1 for clients, also over TLS' },
+  'http2-cleartext': {
+    kind: 'switch',
+    group: HTTP2,
+    describe: 'On a public port without TLS, also HTTP/2 by prior knowledge (RFC 9113)',
+  },
+  'http2-max-streams': {
+    kind: 'value',
+    group: HTTP2,
+    describe: 'Requests at once on one HTTP/2 connection of a client',
+    default: String(ROUTER_DEFAULTS.http2MaxStreams),
+    parse: count(),
   },
   protocol: {
     kind: 'list',
@@ -101,6 +121,7 @@ export const routerFlags = {
     describe: 'Also send X-Forwarded-For, -Proto, -Host, -Port and -Server; Forwarded (RFC 7239) is always sent',
   },
   'no-forward-host': { kind: 'switch', group: FORWARDING, describe: "Do not forward the client's Host header" },
+  'no-websockets': { kind: 'switch', group: FORWARDING, describe: 'Answer WebSocket requests with 501' },
   'trusted-proxies': {
     kind: 'list',
     group: FORWARDING,
@@ -120,6 +141,13 @@ export const routerFlags = {
     group: TIMES,
     describe: 'A request without a byte in either direction for this long is ended (504 before the head)',
     default: durationText(ROUTER_DEFAULTS.idleTimeout),
+    parse: duration,
+  },
+  'upgrade-idle-timeout': {
+    kind: 'value',
+    group: TIMES,
+    describe: 'A WebSocket without a byte in either direction for this long is cut; 0s: never',
+    default: durationText(ROUTER_DEFAULTS.upgradeIdleTimeout),
     parse: duration,
   },
   'head-timeout': {
@@ -233,15 +261,20 @@ export function routerOptions(values: RouterFlagValues, log: Log): RouterOptions
     port: values.port,
     registrationHost: values['registration-host'],
     registrationPort: values['registration-port'],
-    tls: pair('tls-cert', values['tls-cert'], 'tls-key', values['tls-key']),
+    tls: pairs('tls-cert', values['tls-cert'], 'tls-key', values['tls-key']),
     registrationTls: registrationTls(values),
     adminHost: values['admin-host'],
     adminPort: values['admin-port'],
+    http2: !values['no-http2'],
+    http2Cleartext: values['http2-cleartext'],
+    http2MaxStreams: values['http2-max-streams'],
     protocols: values.protocol,
     connectorWait: values['connector-wait'],
     maxWaiting: values['max-waiting'],
     maxWaitingPerRoute: values['max-waiting-per-route'],
     idleTimeout: values['idle-timeout'],
+    webSockets: !values['no-websockets'],
+    upgradeIdleTimeout: values['upgrade-idle-timeout'],
     headTimeout: values['head-timeout'],
     keepAliveTimeout: values['keep-alive-timeout'],
     pingInterval: values['ping-interval'],
@@ -259,6 +292,7 @@ export function routerOptions(values: RouterFlagValues, log: Log): RouterOptions
     maxRoutes: values['max-routes'],
     drainTimeout: values['drain-timeout'],
     logger: log,
+    traceFrames: values['trace-frames'] ? printFrame : undefined,
     accessLog:
       values['no-access-log'] || !log.informs
         ? undefined
@@ -269,22 +303,22 @@ export function routerOptions(values: RouterFlagValues, log: Log): RouterOptions
   return withoutUndefined<RouterOptions>(complete)
 }
 
-function registrationTls(values: RouterFlagValues): TlsOptions | false | undefined {
+function registrationTls(values: RouterFlagValues): readonly TlsFiles[] | false | undefined {
   const cert = values['registration-tls-cert']
-  const tls = pair('registration-tls-cert', cert, 'registration-tls-key', values['registration-tls-key'])
+  const tls = pairs('registration-tls-cert', cert, 'registration-tls-key', values['registration-tls-key'])
   if (!values['registration-plain']) return tls
   if (tls !== undefined) throw new UsageError('--registration-plain and --registration-tls-cert exclude each other')
   return false
 }
 
-function pair(
+/** The first certificate with the first key, and so on. */
+function pairs(
   certFlag: string,
-  cert: Buffer | undefined,
+  certs: readonly string[] = [],
   keyFlag: string,
-  key: Buffer | undefined,
-): TlsOptions | undefined {
-  if (cert !== undefined && key !== undefined) return { cert, key }
-  if (cert !== undefined) throw new UsageError(`--${certFlag} needs --${keyFlag} too`)
-  if (key !== undefined) throw new UsageError(`--${keyFlag} needs --${certFlag} too`)
-  return undefined
+  keys: readonly string[] = [],
+): readonly TlsFiles[] | undefined {
+  if (certs.length > keys.length) throw new UsageError(`each --${certFlag} needs a --${keyFlag}, in the same order`)
+  if (keys.length > certs.length) throw new UsageError(`each --${keyFlag} needs a --${certFlag}, in the same order`)
+  return certs.length === 0 ? undefined : certs.map((certFile, i) => ({ certFile, keyFile: keys[i] as string }))
 }

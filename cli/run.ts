@@ -15,6 +15,8 @@ export interface Running {
   /** Finishes what runs, within `drainTimeout` milliseconds. */
   close(): Promise<void>
   readonly drainTimeout: number
+  /** Takes over what has changed, on SIGHUP. Undefined: there is nothing that could, and SIGHUP ends the process. */
+  readonly reload?: (() => void) | undefined
   /** Says that it runs: last, because whoever reads it may send a signal at once. */
   announce(): void
 }
@@ -40,8 +42,17 @@ export async function readFlags<F extends Flags>(
   argv: readonly string[],
   env: NodeJS.ProcessEnv,
 ): Promise<FlagValues<F> | undefined> {
+  return (await readCommandLine(line, argv, env))?.values
+}
+
+/** The same for a command with operands. */
+export async function readCommandLine<F extends Flags>(
+  line: CommandLine<F>,
+  argv: readonly string[],
+  env: NodeJS.ProcessEnv,
+): Promise<{ readonly values: FlagValues<F>; readonly operands: readonly string[] } | undefined> {
   const parsed = await parseCommandLine(line, argv, env)
-  if (parsed.kind === 'values') return parsed.values
+  if (parsed.kind === 'values') return parsed
   process.stdout.write(`${parsed.kind === 'help' ? parsed.text : version()}\n`)
   return undefined
 }
@@ -68,13 +79,14 @@ const FLAG_OF_OPTION: Readonly<Record<string, string>> = {
   protocols: 'protocol',
   registrationHeaders: 'registration-header',
   forwardHost: 'no-forward-host',
+  http2: 'no-http2',
   tls: 'tls-cert',
   registrationTls: 'registration-tls-cert',
 }
 
 /** The library names its options in backquotes; who typed `--max-head-size` should read that. */
 function inFlagNames(message: string): string {
-  return message.replace(/`([a-z]+(?:[A-Z][a-z]*)*)`/g, (_, option: string) => {
+  return message.replace(/`([a-z]+[0-9]?(?:[A-Z][a-z]*)*)`/g, (_, option: string) => {
     const flag = FLAG_OF_OPTION[option] ?? option.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
     return `--${flag}`
   })
@@ -106,6 +118,8 @@ function untilSignal(running: Running): void {
   }
   process.on('SIGTERM', onSignal)
   process.on('SIGINT', onSignal)
+  const { reload } = running
+  if (reload !== undefined) process.on('SIGHUP', reload)
 }
 
 async function stop(running: Running): Promise<void> {

@@ -109,3 +109,9 @@ export function pemFile(path: string): Buffer {
   if (!content.includes('-----BEGIN ')) throw new UsageError('the file holds no PEM block ("-----BEGIN …-----")')
   return content
 }
+
+/** The path of a PEM file, which is read again when it changes. */
+export function pemPath(path: string): string {
+  pemFile(path)
+  return path
+}

@@ -10,7 +10,6 @@ import {
   type ConnectorOptions,
   type ResolvedConnectorOptions,
   type ResolvedRoute,
-  type TargetOption,
   resolveConnectorOptions,
 } from './options.js'
 import { type Loss, Registration, type RegistrationEvents } from './registration.js'
@@ -56,8 +55,8 @@ export class CrankerConnector extends SafeEmitter implements Connector {
   readonly #deps: ConnectorDeps
   readonly #dialer: Dialer
   readonly #discovery: Discovery
-  /** Routes that name the same target share it, and its limit of connections. */
-  readonly #targets = new Map<TargetOption, Target>()
+  /** Routes that name the same target, and speak the same with it, share it and its limit of connections. */
+  readonly #targets = new Map<ResolvedRoute, Target>()
   readonly #registrations = new Map<Endpoint, readonly Registration[]>()
   /** Of addresses that are gone: they still finish what runs. */
   readonly #departing = new Map<Registration, Promise<number>>()
@@ -77,8 +76,11 @@ export class CrankerConnector extends SafeEmitter implements Connector {
     this.#deps = deps
     const { clock, random, lookup } = deps
     const log = options.logger
-    for (const { target } of options.routes) {
-      if (!this.#targets.has(target)) this.#targets.set(target, createTarget(target, options, { clock, log }))
+    for (const route of options.routes) {
+      const { target, targetProtocol } = route
+      const twin = options.routes.find((one) => one.target === target && one.targetProtocol === targetProtocol)
+      const made = twin === undefined ? undefined : this.#targets.get(twin)
+      this.#targets.set(route, made ?? createTarget(target, { ...options, targetProtocol }, { clock, log }))
     }
     this.#dialer = new Dialer(options, { dial: deps.dial, clock, log })
     this.#unregistered = new Set(options.routes)
@@ -141,7 +143,7 @@ export class CrankerConnector extends SafeEmitter implements Connector {
     for (const registrations of this.#registrations.values()) for (const one of registrations) this.#depart(one)
     this.#registrations.clear()
     const cuts = await Promise.all(this.#departing.values())
-    for (const target of this.#targets.values()) {
+    for (const target of new Set(this.#targets.values())) {
       await target.close().catch((err: unknown) => log.warn({ err }, 'a target did not close'))
     }
     clearInterval(this.#keepAlive)
@@ -157,7 +159,7 @@ export class CrankerConnector extends SafeEmitter implements Connector {
     this.#options.logger.debug(info, 'registering at a router address')
     const deps = { ...this.#deps, options: this.#options, dialer: this.#dialer }
     const registrations = this.#options.routes.map((route) => {
-      const target = this.#targets.get(route.target) as Target
+      const target = this.#targets.get(route) as Target
       return new Registration(endpoint, route, { ...deps, target }, this.#events)
     })
     this.#registrations.set(endpoint, registrations)

@@ -11,10 +11,11 @@ import {
 import { headerValue, type RawHeaders } from '../protocol/head.js'
 import type { Link, LinkHandler } from '../protocol/link.js'
 import type { Logger } from '../protocol/logger.js'
-import { answeredVersion, LEGACY_HEADER, LEGACY_VERSION, offeredSubprotocols } from '../protocol/negotiate.js'
+import { answeredVersion, LEGACY_HEADER, offeredSubprotocols } from '../protocol/negotiate.js'
 import { formatRegistrationHeaders, formatRegistrationTarget, type RegistrationKind } from '../protocol/registration.js'
 import { createConnectorSession } from '../protocol/sessions.js'
-import type { ConnectorSession, ConnectorSessionEvents, ProtocolVersion } from '../protocol/session.js'
+import type { ConnectorSession, ConnectorSessionEvents } from '../protocol/session.js'
+import { traced } from '../protocol/traced-link.js'
 import type { dial, DialAnswer, DialEvents, DialFailure } from '../protocol/ws-dial.js'
 import type { Endpoint } from './discovery.js'
 import type { ResolvedConnectorOptions, ResolvedRoute } from './options.js'
@@ -53,40 +54,22 @@ export class Dialer {
   readonly #options: ResolvedConnectorOptions
   readonly #deps: DialerDeps
   readonly #subprotocols: readonly string[]
-  /** Speaks 1.0 without a subprotocol, as a last resort. */
-  readonly #speaksLegacy: boolean
-  /** Endpoints that answered without choosing a subprotocol: crank4go and crank4j know only the header. */
-  readonly #legacy = new WeakSet<Endpoint>()
+  /** Sockets opened so far: a number tells them apart in traces. */
+  #sockets = 0
 
   constructor(options: ResolvedConnectorOptions, deps: DialerDeps) {
     this.#options = options
     this.#deps = deps
     this.#subprotocols = offeredSubprotocols(options.protocols)
-    this.#speaksLegacy = options.protocols.includes(LEGACY_VERSION)
   }
 
   /** Registers one tunnel socket. */
   register(endpoint: Endpoint, route: ResolvedRoute, result: DialResult): Dialing {
-    const legacy = this.#legacy.has(endpoint)
-    const offered: readonly ProtocolVersion[] = legacy ? [LEGACY_VERSION] : this.#options.protocols
-    let current: Dialing | undefined
-    const events: DialEvents = {
-      onOpen: (link, answer) => this.#opened(link, answer, offered, result),
-      onFailed: (failure) => {
-        if (failure.noSubprotocol && this.#speaksLegacy) {
-          // `ws` insists on an answer to what was offered, so offer nothing.
-          this.#legacy.add(endpoint)
-          current = this.register(endpoint, route, result)
-          return
-        }
-        // Whoever comes back at this address may know more.
-        if (legacy) this.#legacy.delete(endpoint)
-        result.onFailed(failureOf(failure))
-      },
+    return this.#dial('register', endpoint, route, this.#subprotocols, {
+      onOpen: (link, answer) => this.#opened(link, answer, result),
+      onFailed: (failure) => result.onFailed(failureOf(failure)),
       onGone: () => result.onGone(),
-    }
-    current = this.#dial('register', endpoint, route, legacy ? [] : this.#subprotocols, events)
-    return { cancel: () => current?.cancel() }
+    })
   }
 
   /**
@@ -110,19 +93,34 @@ export class Dialer {
     }
   }
 
-  #opened(link: Link, answer: DialAnswer, offered: readonly ProtocolVersion[], result: DialResult): void {
+  #opened(link: Link, answer: DialAnswer, result: DialResult): void {
     const crankerProtocol = headerValue(answer.headers, LEGACY_HEADER.toLowerCase())
-    const version = answeredVersion({ subprotocol: answer.subprotocol, crankerProtocol, offered })
+    const version = answeredVersion({
+      subprotocol: answer.subprotocol,
+      crankerProtocol,
+      offered: this.#options.protocols,
+    })
     if (version === undefined) {
       link.terminate()
       result.onFailed({ error: registrationError('it chose a protocol that was not offered'), ...nothingSaid })
       return
     }
     const theirs = parseExtensions(headerValue(answer.headers, EXTENSIONS_HEADER.toLowerCase()))
-    const { maxStreams, maxHeadSize, pingInterval, deadAfter } = this.#options
+    const { maxStreams, maxHeadSize, pingInterval, deadAfter, traceFrames: tracer } = this.#options
     const { clock, log } = this.#deps
     const capabilities = capabilitiesOf(OUR_EXTENSIONS, theirs, version)
-    const config = { link, clock, log, capabilities, maxStreams, maxHeadBytes: maxHeadSize, pingInterval, deadAfter }
+    const socketID = String(++this.#sockets)
+    const tracedLink = traced(link, { tracer, version, socketID, side: 'connector' })
+    const config = {
+      link: tracedLink,
+      clock,
+      log,
+      capabilities,
+      maxStreams,
+      maxHeadBytes: maxHeadSize,
+      pingInterval,
+      deadAfter,
+    }
     result.onSession((events) => createConnectorSession(version, config, events))
   }
 

@@ -4,9 +4,10 @@ import type { RawHeaders } from '../protocol/head.js'
 import { DEAD_AFTER_MS, MAX_HEAD_BYTES, PING_INTERVAL_MS, V3_MAX_STREAMS } from '../protocol/limits.js'
 import { type Logger, silentLogger } from '../protocol/logger.js'
 import type { ProtocolVersion } from '../protocol/session.js'
+import type { FrameTracer } from '../protocol/traced-link.js'
 import { resolveRoutes } from './route-options.js'
 import { parseRouters } from './router-url.js'
-import { certificates, headers, integer, invalid, text, versions } from './validate.js'
+import { callback, certificates, headers, integer, invalid, text, versions } from './validate.js'
 
 /**
  * Where requests go: a URL (`http://localhost:3000`, path prefix allowed, joined by concatenation), or an in-process
@@ -14,12 +15,20 @@ import { certificates, headers, integer, invalid, text, versions } from './valid
  */
 export type TargetOption = string | URL | Server | RequestListener
 
+/**
+ * What is spoken with the service. `http2`: by prior knowledge to an `http:` URL, by ALPN to an `https:` one; gRPC
+ * needs it. `auto`: HTTP/1.1 to an `http:` URL, and what the service prefers to an `https:` one.
+ */
+export type TargetProtocol = 'auto' | 'http1' | 'http2'
+
 export interface RouteOption {
   /** Path prefix without slashes at the ends; `*` = catch-all. */
   readonly route: string
   readonly target: TargetOption
   /** Host the route is for. Default: the connector's `domain`. */
   readonly domain?: string
+  /** Default: the connector's `targetProtocol`. */
+  readonly targetProtocol?: TargetProtocol
 }
 
 /** All times in milliseconds, all sizes in bytes. */
@@ -58,6 +67,8 @@ export interface ConnectorOptions {
   readonly maxStreams?: number
   /** An exchange without a byte in either direction for this long is ended. Default 5 min. */
   readonly idleTimeout?: number
+  /** What is spoken with the target of a URL. Default `auto`. */
+  readonly targetProtocol?: TargetProtocol
   /** To connect to the target. Default 5 s. */
   readonly targetConnectTimeout?: number
   /** Connections to one target; beyond, requests are refused so that the router may choose another. Default 256. */
@@ -72,12 +83,15 @@ export interface ConnectorOptions {
   readonly drainTimeout?: number
   /** Default: silent. */
   readonly logger?: Logger
+  /** Called with one readable line for each message on a tunnel socket. For debugging. Default: none. */
+  readonly traceFrames?: FrameTracer
 }
 
 export interface ResolvedRoute {
   readonly route: string
   readonly domain: string
   readonly target: TargetOption
+  readonly targetProtocol: TargetProtocol
 }
 
 /** {@link ConnectorOptions}, validated, with every default filled in. */
@@ -105,6 +119,7 @@ export interface ResolvedConnectorOptions {
   readonly deadAfter: number
   readonly drainTimeout: number
   readonly logger: Logger
+  readonly traceFrames: FrameTracer | undefined
 }
 
 /** The defaults, in one place; ms and bytes. */
@@ -119,6 +134,7 @@ export const connectorDefaults = {
   backoffMax: 10_000,
   maxStreams: V3_MAX_STREAMS,
   idleTimeout: 5 * 60_000,
+  targetProtocol: 'auto',
   targetConnectTimeout: 5_000,
   targetMaxConnections: 256,
   maxHeadSize: MAX_HEAD_BYTES,
@@ -147,7 +163,7 @@ export function resolveConnectorOptions(options: ConnectorOptions): ResolvedConn
   }
   return {
     routers: parseRouters(options.routers),
-    routes: resolveRoutes(options, connectorDefaults.domain),
+    routes: resolveRoutes(options, connectorDefaults),
     window,
     maxWindow: integer('maxWindow', maxWindow, window, MAX_WINDOW),
     protocols: versions('protocols', options.protocols ?? connectorDefaults.protocols),
@@ -173,6 +189,7 @@ export function resolveConnectorOptions(options: ConnectorOptions): ResolvedConn
     deadAfter,
     drainTimeout: duration('drainTimeout', 0),
     logger: options.logger ?? silentLogger,
+    traceFrames: callback('traceFrames', options.traceFrames),
   }
 }
 

@@ -9,6 +9,7 @@ import type {
   ResponseExchange,
   SessionEnd,
 } from '../protocol/session.js'
+import { AnsweringExchange } from './answering-exchange.js'
 import type { Dialing, DialResult, RegistrationFailure } from './dialer.js'
 import type { Target } from './targets/target.js'
 
@@ -146,11 +147,12 @@ export class Tunnel implements ConnectorSessionEvents {
 
   onRequest(head: RequestHead, end: boolean, exchange: ResponseExchange): BodyHandler | undefined {
     this.#requests++
-    if (this.#refusing && this.#session?.capabilities.refuse === true) {
+    const refuses = this.#session?.capabilities.refuse === true
+    if (this.#refusing && refuses) {
       exchange.reset(new CrankerError('CRANKER_ERR_REFUSED', 'draining', { delivered: 'no' }))
       return undefined
     }
-    return this.#deps.target.request(head, end, exchange)
+    return this.#deps.target.request(head, end, refuses ? exchange : new AnsweringExchange(exchange))
   }
 
   onChange(): void {

@@ -71,6 +71,11 @@ export function text(name: string, value: string): string {
   throw invalid(`\`${name}\` must be 1 to 200 printable ASCII characters`)
 }
 
+export function callback<T>(name: string, given: T | undefined): T | undefined {
+  if (given === undefined || typeof given === 'function') return given
+  throw invalid(`\`${name}\` must be a function`)
+}
+
 /** CRANKER_ERR_OPTION; the message names the option and says what to write. */
 export function invalid(message: string, cause?: unknown): CrankerError {
   return new CrankerError('CRANKER_ERR_OPTION', message, { initiator: 'caller', delivered: 'no', cause })

@@ -39,6 +39,10 @@ export type ErrorCode =
   | 'CRANKER_ERR_CLIENT_GONE'
   /** No connector has ever registered this route. */
   | 'CRANKER_ERR_NO_ROUTE'
+  /** None of the route's connectors carries WebSockets. */
+  | 'CRANKER_ERR_NO_UPGRADE'
+  /** None of the route's connectors carries trailers, without which there is no gRPC. */
+  | 'CRANKER_ERR_NO_TRAILERS'
   /** The route is known but none of its connectors had room within the waiting time. */
   | 'CRANKER_ERR_NO_SOCKET'
   /** Too many requests are waiting already, or too many are running. */

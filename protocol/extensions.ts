@@ -8,8 +8,15 @@ import { isToken } from './token.js'
 
 export const EXTENSIONS_HEADER = 'Cranker-Extensions'
 
-/** What this package announces. `upgrade` is reserved by the protocol and not announced. */
-export const OUR_EXTENSIONS: readonly string[] = ['trailers', 'refuse', 'goaway', 'informational', 'raw-target']
+/** What this package announces. */
+export const OUR_EXTENSIONS: readonly string[] = [
+  'trailers',
+  'refuse',
+  'goaway',
+  'informational',
+  'raw-target',
+  'upgrade',
+]
 
 /** Extension name (lower case) → its parameters. */
 export type Extensions = ReadonlyMap<string, ReadonlyMap<string, string>>
@@ -55,7 +62,7 @@ export function capabilitiesOf(ours: readonly string[], theirs: Extensions, vers
     // 1.0 has no frames that could carry them; there the barrier before a drain is a ping.
     goaway: framed && both('goaway'),
     trailers: framed && both('trailers'),
-    upgrade: false,
+    upgrade: both('upgrade'),
     rawTarget: both('raw-target'),
   }
 }

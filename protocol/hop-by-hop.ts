@@ -93,6 +93,11 @@ export function filterResponseHeaders(headers: RawHeaders, keepServer = false): 
   return kept
 }
 
+/** Whether a field (lower case) is about one connection, or one hop's credentials. */
+export function isHopByHop(name: string): boolean {
+  return REQUEST_DROP.has(name)
+}
+
 /** The names that `Connection` lists, without those that it must not remove; undefined when it lists none. */
 function namedByConnection(headers: RawHeaders): ReadonlySet<string> | undefined {
   let named: Set<string> | undefined

@@ -53,3 +53,8 @@ export type { RequestText } from './v1/request-text.js'
 export { dataHead, decodeFrame, goawayFrame, rstFrame, windowUpdateFrame } from './v3/frame.js'
 export type { Frame } from './v3/frame.js'
 export { encodeHeadBlock } from './v3/head-block.js'
+
+export { arrow, describeMeaning, describeMessage } from './describe.js'
+export type { DescribeOptions } from './describe.js'
+export { meaningOf } from './meaning.js'
+export type { Meaning, MeaningOptions, Sender, TunnelMessage } from './meaning.js'

@@ -21,7 +21,7 @@ export interface Capabilities {
   readonly goaway: boolean
   /** Trailer sections, either way. */
   readonly trailers: boolean
-  /** A request may ask for an upgrade to `websocket` and be answered with 101. */
+  /** A request may ask for an upgrade to `websocket` and be answered with 101 (docs/protocol.md §9.7). */
   readonly upgrade: boolean
   /** The peer takes request targets byte for byte; towards others, what java.net.URI rejects is percent-encoded. */
   readonly rawTarget: boolean
@@ -36,15 +36,24 @@ export interface BodyHandler {
   onData(chunk: Buffer): void
   /** `write()` had said false; there is room again. */
   onDrain(): void
-  /** This direction is complete. On the router's side that ends the whole exchange: no call comes after it. */
+  /**
+   * This direction is complete. On the router's side that ends the whole exchange: no call comes after it. Only after a
+   * 101 the two directions end one by one, and onError may still follow until both have.
+   */
   onEnd(trailers: RawHeaders | undefined): void
   /** The exchange failed; it is over, in both directions. At most once; no call comes after it. */
   onError(error: CrankerError): void
 }
 
-/** What the router hands to `open`: the receiver of the response. Exactly one of onEnd and onError ends it. */
+/**
+ * What the router hands to `open`: the receiver of the response. Exactly one of onEnd and onError ends it; after a 101
+ * see `onEnd`.
+ */
 export interface ResponseHandler extends BodyHandler {
-  /** The final response head. `end`: no body follows; `onEnd` is still called. */
+  /**
+   * The final response head. `end`: no body follows; `onEnd` is still called. 101 comes only for a request that asked for
+   * an upgrade: from then on data are raw bytes, in both directions.
+   */
   onHead(head: ResponseHead, end: boolean): void
   /** An interim response (1xx, never 101). */
   onInfo(head: ResponseHead): void
@@ -70,9 +79,16 @@ export interface Exchange {
 /** The router's end: its writes are the request body. */
 export type RequestExchange = Exchange
 
-/** The connector's end: its writes are the response body. `end` or `reset` ends the exchange. */
+/**
+ * The connector's end: its writes are the response body. `end` or `reset` ends the exchange; after a 101 `end` ends only
+ * this direction.
+ */
 export interface ResponseExchange extends Exchange {
-  /** The final response head. `end`: no body follows; do not call `end()` after it. */
+  /** The request asks for an upgrade to `websocket`, and may be answered with 101. */
+  readonly upgrade: boolean
+  /** Trailers given to `end` reach the router. */
+  readonly carriesTrailers: boolean
+  /** The final response head, 101 included. `end`: no body follows; do not call `end()` after it. */
   head(head: ResponseHead, end: boolean): void
   /** An interim response; dropped where the session cannot carry it. */
   info(head: ResponseHead): void
@@ -141,7 +157,8 @@ export interface Session {
 export interface RouterSession extends Session {
   /**
    * Starts a request. Call only when `accepting && load < capacity`; otherwise it throws CRANKER_ERR_CLOSED
-   * (`delivered: 'no'`). `end`: the request has no body. No handler call is made before this returns.
+   * (`delivered: 'no'`). `end`: the request has no body; false for one that asks for an upgrade, whose bytes must wait for
+   * the 101. No handler call is made before this returns.
    */
   open(head: RequestHead, end: boolean, handler: ResponseHandler): RequestExchange
 }

@@ -23,6 +23,7 @@ export interface DialOptions {
 }
 
 export interface DialAnswer {
+  /** Undefined: none was offered, or the router chose none. */
   readonly subprotocol: string | undefined
   readonly headers: RawHeaders
 }
@@ -32,8 +33,6 @@ export interface DialFailure {
   /** Set when the router answered with something else than 101. */
   readonly status: number | undefined
   readonly headers: RawHeaders
-  /** The router answered 101 without choosing a subprotocol: it may be one that knows only the header. */
-  readonly noSubprotocol: boolean
 }
 
 export interface DialEvents {
@@ -42,6 +41,8 @@ export interface DialEvents {
   /** After `onOpen`: the TCP connection is gone, so both Close frames have passed or never will. */
   onGone?(): void
 }
+
+const SUBPROTOCOL_FIELD = 'sec-websocket-protocol'
 
 /** A TLS session, and the trust under which it was made. */
 interface TlsSession {
@@ -61,6 +62,7 @@ export function dial(options: DialOptions, events: DialEvents): { cancel(): void
   const port = Number(options.url.port || (encrypted ? 443 : 80))
   let socket: Socket | undefined
   let answer: IncomingMessage | undefined
+  let subprotocol: string | undefined
   let settled = false
 
   const createConnection = (): Socket => {
@@ -97,17 +99,24 @@ export function dial(options: DialOptions, events: DialEvents): { cancel(): void
   }
   const fail = (why: string, cause: unknown, status?: number, raw: RawHeaders = []): void => {
     if (!settle()) return
-    const noSubprotocol =
-      options.subprotocols.length > 0 && answer !== undefined && answer.headers['sec-websocket-protocol'] === undefined
     const error = new CrankerError('CRANKER_ERR_REGISTRATION', `cannot register with ${options.url.host}: ${why}`, {
       initiator: status === undefined ? 'us' : 'peer',
       delivered: 'no',
       cause,
     })
-    events.onFailed({ error, status, headers: raw, noSubprotocol })
+    events.onFailed({ error, status, headers: raw })
   }
 
-  ws.on('upgrade', (response) => (answer = response))
+  ws.on('upgrade', (response) => {
+    answer = response
+    subprotocol = response.headers[SUBPROTOCOL_FIELD]
+    // A router that knows only CrankerProtocol (crank4go, crank4j) chooses none, and a client need not mind (RFC 6455
+    // §4.2.2). `ws` does, when this event is over. A second attempt that offers none would not do: the router has taken
+    // this socket, and may have given a request to it already.
+    if (subprotocol === undefined && options.subprotocols.length > 0) {
+      response.headers[SUBPROTOCOL_FIELD] = options.subprotocols[0]
+    }
+  })
   ws.on('unexpected-response', (request, response) => {
     readStart(response, (text) => {
       const said = text === '' ? '' : `: ${text}`
@@ -120,10 +129,7 @@ export function dial(options: DialOptions, events: DialEvents): { cancel(): void
     if (!settle() || socket === undefined) return
     const link = linkOf(ws, socket, encrypted)
     ws.on('close', () => events.onGone?.())
-    events.onOpen(link, {
-      subprotocol: ws.protocol === '' ? undefined : ws.protocol,
-      headers: answer?.rawHeaders ?? [],
-    })
+    events.onOpen(link, { subprotocol, headers: answer?.rawHeaders ?? [] })
   })
 
   return {

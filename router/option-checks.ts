@@ -1,7 +1,8 @@
 import { isIP, isIPv4 } from 'node:net'
-import { createSecureContext } from 'node:tls'
 import { CrankerError } from '../protocol/errors.js'
 import { isToken } from '../protocol/token.js'
+import type { TlsSource } from './options.js'
+import { Certificates } from './tls/certificates.js'
 
 /** setTimeout's largest delay; larger ones would fire at once. */
 const MAX_MS = 2 ** 31 - 1
@@ -99,22 +100,38 @@ function isNetwork(text: string): boolean {
   return Number(prefix) <= (isIPv4(address) ? 32 : 128)
 }
 
-/** A certificate and key that belong together. */
-export function tls(name: string, value: unknown): { readonly cert: string | Buffer; readonly key: string | Buffer } {
-  const given = value as { cert?: unknown; key?: unknown } | null
-  const isPem = (part: unknown): part is string | Buffer => typeof part === 'string' || Buffer.isBuffer(part)
-  if (typeof given !== 'object' || given === null || !isPem(given.cert) || !isPem(given.key)) {
-    throw badOption(name, value, 'an object with `cert` and `key`, both PEM')
-  }
+/** One or more certificates, each with the key that belongs to it. */
+export function tls(name: string, value: unknown): readonly TlsSource[] {
+  const list: readonly unknown[] = Array.isArray(value) ? value : [value]
+  if (list.length === 0) throw badOption(name, value, 'at least one certificate with its key')
+  const sources = list.map((each) => tlsSource(name, each))
   try {
-    createSecureContext({ cert: given.cert, key: given.key })
+    new Certificates(sources)
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause)
-    throw new CrankerError(
-      'CRANKER_ERR_OPTION',
-      `Option \`${name}\`: the certificate and key cannot be used (${why}). Give a PEM certificate chain and its private key.`,
-      { initiator: 'caller', delivered: 'no', cause },
-    )
+    throw new CrankerError('CRANKER_ERR_OPTION', `Option \`${name}\`: ${why}`, {
+      initiator: 'caller',
+      delivered: 'no',
+      cause,
+    })
   }
-  return { cert: given.cert, key: given.key }
+  return sources
+}
+
+function tlsSource(name: string, value: unknown): TlsSource {
+  const given = value as Partial<Record<'cert' | 'key' | 'certFile' | 'keyFile', unknown>> | null
+  if (typeof given === 'object' && given !== null) {
+    const { cert, key, certFile, keyFile } = given
+    if (isPem(cert) && isPem(key)) return { cert, key }
+    if (typeof certFile === 'string' && typeof keyFile === 'string') return { certFile, keyFile }
+  }
+  throw badOption(
+    name,
+    value,
+    'an object with `cert` and `key`, both PEM, or with `certFile` and `keyFile`, both paths',
+  )
+}
+
+function isPem(value: unknown): value is string | Buffer {
+  return typeof value === 'string' || Buffer.isBuffer(value)
 }

@@ -1,5 +1,6 @@
 import type { Logger } from '../protocol/logger.js'
 import type { ProtocolVersion } from '../protocol/session.js'
+import type { FrameTracer } from '../protocol/traced-link.js'
 
 export { ROUTER_DEFAULTS, resolveRouterOptions } from './resolve-options.js'
 
@@ -8,6 +9,14 @@ export interface TlsOptions {
   readonly cert: string | Buffer
   readonly key: string | Buffer
 }
+
+/** Paths of a PEM certificate chain and of its key; changed files are read again within seconds. */
+export interface TlsFiles {
+  readonly certFile: string
+  readonly keyFile: string
+}
+
+export type TlsSource = TlsOptions | TlsFiles
 
 /** All times in milliseconds, all sizes in bytes. */
 export interface RouterOptions {
@@ -19,10 +28,19 @@ export interface RouterOptions {
   readonly registrationHost?: string
   /** Registration port, for connectors; 0 picks a free one. Default 8081. */
   readonly registrationPort?: number
-  /** Serves the public port over TLS. Default: plain HTTP. */
-  readonly tls?: TlsOptions
+  /**
+   * Serves the public port over TLS. Of several certificates a client gets the first that names the host it asks for
+   * (SNI), otherwise the first of all. Default: plain HTTP.
+   */
+  readonly tls?: TlsSource | readonly TlsSource[]
   /** Serves the registration port over TLS. Default: as `tls`; `false` for plain although `tls` is set. */
-  readonly registrationTls?: TlsOptions | false
+  readonly registrationTls?: TlsSource | readonly TlsSource[] | false
+  /** HTTP/2 (RFC 9113) for clients that ask for it in TLS (ALPN `h2`). Default true. */
+  readonly http2?: boolean
+  /** HTTP/2 by prior knowledge on a public port without TLS (RFC 9113 §3.3), beside HTTP/1.1. Default false. */
+  readonly http2Cleartext?: boolean
+  /** Requests at once on one HTTP/2 connection of a client; further ones are refused for the client to repeat. Default 128. */
+  readonly http2MaxStreams?: number
   /** Address of the admin port. Default `127.0.0.1`. */
   readonly adminHost?: string
   /** Port for /health and /api/registrations; 0 picks a free one. Default: none is opened. */
@@ -37,6 +55,10 @@ export interface RouterOptions {
   readonly maxWaitingPerRoute?: number
   /** An exchange without a byte in either direction for this long is ended (504 before the head). Default 5 min. */
   readonly idleTimeout?: number
+  /** Carry WebSockets of clients; otherwise they are answered 501. Default true. */
+  readonly webSockets?: boolean
+  /** A WebSocket without a byte in either direction for this long is cut; 0: never. Default 1 h. */
+  readonly upgradeIdleTimeout?: number
   /** From a client's first byte to the end of its request head. Default 10 s. */
   readonly headTimeout?: number
   /** Idle keep-alive connections of clients. Longer than your load balancer's. Default 75 s. */
@@ -73,6 +95,8 @@ export interface RouterOptions {
   readonly logger?: Logger
   /** Called once per finished request. Default: none. */
   readonly accessLog?: (entry: AccessEntry) => void
+  /** Called with one readable line for each message on a tunnel socket. For debugging. Default: none. */
+  readonly traceFrames?: FrameTracer
 }
 
 /** One finished client request. */
@@ -102,8 +126,11 @@ export interface ResolvedRouterOptions {
   readonly port: number
   readonly registrationHost: string
   readonly registrationPort: number
-  readonly tls: TlsOptions | undefined
-  readonly registrationTls: TlsOptions | undefined
+  readonly tls: readonly TlsSource[] | undefined
+  readonly registrationTls: readonly TlsSource[] | undefined
+  readonly http2: boolean
+  readonly http2Cleartext: boolean
+  readonly http2MaxStreams: number
   readonly adminHost: string
   /** Undefined: no admin port. */
   readonly adminPort: number | undefined
@@ -112,6 +139,8 @@ export interface ResolvedRouterOptions {
   readonly maxWaiting: number
   readonly maxWaitingPerRoute: number
   readonly idleTimeout: number
+  readonly webSockets: boolean
+  readonly upgradeIdleTimeout: number
   readonly headTimeout: number
   readonly keepAliveTimeout: number
   readonly pingInterval: number
@@ -130,4 +159,5 @@ export interface ResolvedRouterOptions {
   readonly drainTimeout: number
   readonly logger: Logger
   readonly accessLog: ((entry: AccessEntry) => void) | undefined
+  readonly traceFrames: FrameTracer | undefined
 }

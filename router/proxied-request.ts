@@ -1,12 +1,15 @@
 import type { CrankerError, ErrorCode } from '../protocol/errors.js'
-import type { ResponseHead } from '../protocol/head.js'
+import type { RawHeaders, ResponseHead } from '../protocol/head.js'
 import type { Listed } from '../protocol/roster.js'
 import type { RequestExchange, ResponseHandler } from '../protocol/session.js'
+import { announcedTrailers, filterTrailers, isGrpc } from '../protocol/trailers.js'
+import { lists, SWITCHING_PROTOCOLS, UPGRADE_FIELDS } from '../protocol/upgrade.js'
 import { writeAccess } from './access.js'
 import type { InboundHandler, InboundRequest } from './inbound/inbound.js'
-import { badResponse, prepareResponse } from './response-head.js'
+import { badResponse, prepareResponse, prepareUpgrade } from './response-head.js'
 import { asCrankerError, badBody, clientTimeout, idleTimeout, type ProxyContext } from './proxy-context.js'
-import type { RegisteredSession, SessionWaiter } from './routing/source.js'
+import type { Need, RegisteredSession, SessionWaiter } from './routing/source.js'
+import { UpgradedExchange } from './upgraded-exchange.js'
 
 /** Failures of one connector that say nothing about another. */
 const AGAIN_ELSEWHERE: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
@@ -22,10 +25,11 @@ const MAX_ATTEMPTS = 3
  * - `waiting`: for a socket
  * - `sent`: the request is on its way, no response yet
  * - `responding`: the client has been given the head
+ * - `upgraded`: the head was a 101: raw bytes flow, see upgraded-exchange.ts
  * - `finishing`: the exchange has ended well; the client is still taking what is left
  * - `over`
  */
-type State = 'waiting' | 'sent' | 'responding' | 'finishing' | 'over'
+type State = 'waiting' | 'sent' | 'responding' | 'upgraded' | 'finishing' | 'over'
 
 /**
  * One client request and its exchange, joined: bodies and backpressure flow, the first failure on either side ends
@@ -36,14 +40,18 @@ export class ProxiedRequest implements InboundHandler, ResponseHandler, SessionW
   readonly #context: ProxyContext
   readonly #inbound: InboundRequest
   readonly #started: number
+  readonly #need: Need | undefined
   #state: State = 'waiting'
   #registered: RegisteredSession | undefined
   #exchange: RequestExchange | undefined
+  #upgraded: UpgradedExchange | undefined
   #cancelWait: (() => void) | undefined
   #attempts = 0
   /** The request body flows, as far as we are concerned. */
   #flowing = false
   #bodyEnded = false
+  /** Of a request that was complete before it had a socket. */
+  #trailers: RawHeaders | undefined
   #status: number | undefined
   /** Announced body bytes of the response; -1: unknown. */
   #length = -1
@@ -59,6 +67,7 @@ export class ProxiedRequest implements InboundHandler, ResponseHandler, SessionW
   constructor(context: ProxyContext, inbound: InboundRequest) {
     this.#context = context
     this.#inbound = inbound
+    this.#need = inbound.upgrade ? 'upgrade' : isGrpc(inbound.headers) ? 'trailers' : undefined
     this.#up = this.#down = context.step
     // Only the access log wants to know.
     this.#started = context.accessLog === undefined ? 0 : context.clock.now()
@@ -67,8 +76,8 @@ export class ProxiedRequest implements InboundHandler, ResponseHandler, SessionW
 
   begin(): void {
     const { host, path } = this.#inbound
-    const registered = this.#context.source.take(host, path, this.#registered)
-    if (registered === undefined) this.#cancelWait = this.#context.source.wait(host, path, this)
+    const registered = this.#context.source.take(host, path, this.#registered, this.#need)
+    if (registered === undefined) this.#cancelWait = this.#context.source.wait(host, path, this, this.#need)
     else this.#open(registered)
   }
 
@@ -87,6 +96,7 @@ export class ProxiedRequest implements InboundHandler, ResponseHandler, SessionW
   // InboundHandler: the client's side
 
   onBody(chunk: Buffer): void {
+    if (this.#upgraded !== undefined) return this.#upgraded.fromClient(chunk)
     const exchange = this.#exchange
     if (exchange === undefined) return
     this.#up = this.#context.step
@@ -100,7 +110,8 @@ export class ProxiedRequest implements InboundHandler, ResponseHandler, SessionW
     }
   }
 
-  onBodyEnd(): void {
+  onBodyEnd(trailers?: RawHeaders): void {
+    if (this.#upgraded !== undefined) return this.#upgraded.clientEnd()
     this.#up = this.#context.step
     const announced = this.#inbound.contentLength
     if (announced !== undefined && this.#bytesIn !== announced) {
@@ -108,10 +119,12 @@ export class ProxiedRequest implements InboundHandler, ResponseHandler, SessionW
       return
     }
     this.#bodyEnded = true
-    this.#exchange?.end()
+    this.#trailers = filterTrailers(trailers)
+    this.#exchange?.end(undefined, this.#trailers)
   }
 
   onTaken(bytes: number): void {
+    if (this.#upgraded !== undefined) return this.#upgraded.taken(bytes)
     this.#down = this.#context.step
     this.#untaken -= bytes
     this.#exchange?.consumed(bytes)
@@ -133,7 +146,8 @@ export class ProxiedRequest implements InboundHandler, ResponseHandler, SessionW
     if (this.#state !== 'sent') return
     this.#down = this.#context.step
     try {
-      const prepared = prepareResponse(head, this.#inbound.method, end)
+      if (head.status === SWITCHING_PROTOCOLS) return this.#switch(head)
+      const prepared = prepareResponse(head, this.#inbound.method, end, this.#canTrail())
       this.#length = prepared.length
       this.#bodyless = prepared.bodyless
       this.#inbound.respond(prepared.head)
@@ -151,6 +165,7 @@ export class ProxiedRequest implements InboundHandler, ResponseHandler, SessionW
   }
 
   onData(chunk: Buffer): void {
+    if (this.#upgraded !== undefined) return this.#upgraded.fromService(chunk)
     this.#down = this.#context.step
     if (this.#state !== 'responding') {
       this.fail(badResponse('a body before its head'))
@@ -172,11 +187,13 @@ export class ProxiedRequest implements InboundHandler, ResponseHandler, SessionW
   }
 
   onDrain(): void {
+    if (this.#upgraded !== undefined) return this.#upgraded.room()
     this.#up = this.#context.step
     this.#flow()
   }
 
-  onEnd(): void {
+  onEnd(trailers: RawHeaders | undefined): void {
+    if (this.#upgraded !== undefined) return this.#upgraded.serviceEnd()
     if (this.#state !== 'responding') {
       this.fail(badResponse('it has no head'))
       return
@@ -188,7 +205,7 @@ export class ProxiedRequest implements InboundHandler, ResponseHandler, SessionW
     }
     this.#state = 'finishing'
     this.#down = this.#context.step
-    this.#inbound.end()
+    this.#inbound.end(this.#bodyless ? undefined : filterTrailers(trailers))
   }
 
   onError(error: CrankerError): void {
@@ -204,6 +221,11 @@ export class ProxiedRequest implements InboundHandler, ResponseHandler, SessionW
     this.#exchange?.reset(error)
     this.#status = this.#inbound.abort(error) ?? this.#status
     this.#done(error)
+  }
+
+  /** The router shuts down, and the time that requests have to finish is over. */
+  leave(error: CrankerError): void {
+    if (this.#upgraded?.leave() !== true) this.fail(error)
   }
 
   /** Called once per step. */
@@ -224,6 +246,9 @@ export class ProxiedRequest implements InboundHandler, ResponseHandler, SessionW
         // read its request is, as long as it answers: and if the client were gone, that answer would find out.
         if (down && (up || this.#untaken > 0)) this.fail(this.#idleError())
         return
+      case 'upgraded':
+        if (this.#upgraded?.idle === true) this.fail(this.#idleError())
+        return
       case 'finishing':
         if (down) this.fail(this.#idleError())
         return
@@ -234,12 +259,14 @@ export class ProxiedRequest implements InboundHandler, ResponseHandler, SessionW
 
   #open(registered: RegisteredSession): void {
     const inbound = this.#inbound
-    const { method, target, hasBody } = inbound
+    const { method, target, hasBody, upgrade } = inbound
     this.#registered = registered
     this.#attempts++
     const headers = this.#context.forwarding.apply(inbound)
+    if (upgrade) headers.push(...UPGRADE_FIELDS)
+    else if (registered.session.capabilities.trailers) addTrailerFields(headers, inbound)
     try {
-      this.#exchange = registered.session.open({ method, target, headers }, !hasBody, this)
+      this.#exchange = registered.session.open({ method, target, headers }, !hasBody && !upgrade, this)
     } catch (thrown) {
       const error = asCrankerError(thrown)
       if (this.#mayTryAnother(error)) this.#tryAnother()
@@ -249,11 +276,27 @@ export class ProxiedRequest implements InboundHandler, ResponseHandler, SessionW
     this.#state = 'sent'
     this.#up = this.#down = this.#context.step
     if (!hasBody) return
-    if (this.#bodyEnded) this.#exchange.end()
+    if (this.#bodyEnded) this.#exchange.end(undefined, this.#trailers)
     else if (this.#attempts === 1) {
       this.#flowing = true
       inbound.start()
     } else this.#flow()
+  }
+
+  /** @throws CrankerError CRANKER_ERR_BAD_RESPONSE */
+  #switch(head: ResponseHead): void {
+    const inbound = this.#inbound
+    if (!inbound.upgrade || this.#exchange === undefined) throw badResponse('101 without an upgrade')
+    inbound.respond(prepareUpgrade(head))
+    this.#status = head.status
+    this.#state = 'upgraded'
+    this.#upgraded = new UpgradedExchange(this.#context, inbound, this.#exchange)
+    inbound.start()
+  }
+
+  /** A trailer section can come from the service, and reach the client. */
+  #canTrail(): boolean {
+    return this.#registered?.session.capabilities.trailers === true && this.#inbound.httpVersion !== '1.0'
   }
 
   #flow(): void {
@@ -297,11 +340,19 @@ export class ProxiedRequest implements InboundHandler, ResponseHandler, SessionW
     writeAccess(accessLog, log, {
       inbound: this.#inbound,
       status: this.#status,
-      bytesIn: this.#bytesIn,
-      bytesOut: this.#bytesOut,
+      bytesIn: this.#upgraded?.bytesIn ?? this.#bytesIn,
+      bytesOut: this.#upgraded?.bytesOut ?? this.#bytesOut,
       duration: clock.now() - this.#started,
       registered: this.#registered,
       error,
     })
   }
+}
+
+/** What a client says about trailers is about this hop (RFC 9110 §10.1.4), so we say it again for the next one. */
+function addTrailerFields(headers: string[], inbound: InboundRequest): void {
+  if (lists(inbound.headers, 'te', 'trailers')) headers.push('TE', 'trailers')
+  if (!inbound.hasBody || inbound.contentLength !== undefined) return
+  const announced = announcedTrailers(inbound.headers)
+  if (announced !== undefined) headers.push('Trailer', announced)
 }

@@ -16,6 +16,8 @@ export interface ProxyContext {
   /** Counts up; the idle timeout is `idleSteps` of them. */
   step: number
   readonly idleSteps: number
+  /** The same for upgraded connections; Infinity: for ever. */
+  readonly upgradeIdleSteps: number
   readonly onDone: (request: ProxiedRequest) => void
 }
 

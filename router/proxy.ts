@@ -1,5 +1,5 @@
 import type { Clock, Timer } from '../protocol/clock.js'
-import type { CrankerError } from '../protocol/errors.js'
+import { CrankerError } from '../protocol/errors.js'
 import type { Logger } from '../protocol/logger.js'
 import { Roster } from '../protocol/roster.js'
 import { writeAccess } from './access.js'
@@ -13,6 +13,10 @@ import type { SessionSource } from './routing/source.js'
 export interface ProxyOptions extends ForwardingOptions {
   /** ms without a byte after which an exchange is ended. */
   readonly idleTimeout: number
+  /** The same for upgraded connections; 0: they may be silent for ever. */
+  readonly upgradeIdleTimeout: number
+  /** WebSockets are carried. */
+  readonly webSockets: boolean
   readonly accessLog: ((entry: AccessEntry) => void) | undefined
 }
 
@@ -23,18 +27,23 @@ export interface ProxyDeps {
   readonly log: Logger
 }
 
-/** The idle timeout in steps: an exchange is ended at most one step late. */
+/** The shortest idle timeout in steps: an exchange is ended at most one step late. */
 const IDLE_STEPS = 16
 
 /** Clients' requests on their way through tunnels: one {@link ProxiedRequest} each, whatever the HTTP version. */
 export class Proxy {
   readonly #context: ProxyContext
+  readonly #webSockets: boolean
   readonly #running = new Roster<ProxiedRequest>()
   /** One timer for all exchanges: activity costs them no more than noting the step. */
   readonly #timer: Timer
   #ticking = false
 
   constructor({ source, options, clock, log }: ProxyDeps) {
+    const { idleTimeout, upgradeIdleTimeout } = options
+    const shortest = upgradeIdleTimeout === 0 ? idleTimeout : Math.min(idleTimeout, upgradeIdleTimeout)
+    const step = Math.max(1, Math.ceil(shortest / IDLE_STEPS))
+    this.#webSockets = options.webSockets
     this.#context = {
       source,
       clock,
@@ -42,10 +51,11 @@ export class Proxy {
       forwarding: new ForwardingFields(options),
       accessLog: options.accessLog,
       step: 0,
-      idleSteps: IDLE_STEPS,
+      idleSteps: Math.ceil(idleTimeout / step),
+      upgradeIdleSteps: upgradeIdleTimeout === 0 ? Infinity : Math.ceil(upgradeIdleTimeout / step),
       onDone: (request) => this.#running.delete(request),
     }
-    this.#timer = clock.timer(() => this.#tick(), Math.max(1, Math.ceil(options.idleTimeout / IDLE_STEPS)))
+    this.#timer = clock.timer(() => this.#tick(), step)
     this.#timer.clear()
   }
 
@@ -55,6 +65,12 @@ export class Proxy {
   }
 
   handle(inbound: InboundRequest): void {
+    if (inbound.upgrade && !this.#webSockets) {
+      const error = noWebSockets()
+      const status = inbound.abort(error)
+      if (status !== undefined) this.refused(inbound, error, status)
+      return
+    }
     const request = new ProxiedRequest(this.#context, inbound)
     this.#running.add(request)
     if (!this.#ticking) {
@@ -79,9 +95,9 @@ export class Proxy {
     })
   }
 
-  /** Ends everything that is still running: the time for draining is over. */
+  /** Ends everything that is still running, WebSockets with a Close frame: the time for draining is over. */
   abortAll(error: CrankerError): void {
-    this.#running.forEach((request) => request.fail(error))
+    this.#running.forEach((request) => request.leave(error))
   }
 
   /** Stops the timer; call it when nothing runs any more. */
@@ -95,4 +111,11 @@ export class Proxy {
     this.#ticking = this.#running.size > 0
     if (this.#ticking) this.#timer.refresh()
   }
+}
+
+function noWebSockets(): CrankerError {
+  return new CrankerError('CRANKER_ERR_NOT_IMPLEMENTED', 'WebSocket requests are not carried.', {
+    initiator: 'caller',
+    delivered: 'no',
+  })
 }

@@ -2,7 +2,7 @@ import { DEAD_AFTER_MS, MAX_HEAD_BYTES, PING_INTERVAL_MS, V3_MAX_STREAMS } from 
 import { type Logger, silentLogger } from '../protocol/logger.js'
 import type { ProtocolVersion } from '../protocol/session.js'
 import * as check from './option-checks.js'
-import type { AccessEntry, ResolvedRouterOptions, RouterOptions, TlsOptions } from './options.js'
+import type { ResolvedRouterOptions, RouterOptions, TlsSource } from './options.js'
 
 const SECOND = 1_000
 const MINUTE = 60 * SECOND
@@ -20,6 +20,9 @@ export const ROUTER_DEFAULTS = {
   maxWaiting: 1_000,
   maxWaitingPerRoute: 100,
   idleTimeout: 5 * MINUTE,
+  webSockets: true,
+  /** Applications that care send pings oftener; the others are dead or forgotten by then. */
+  upgradeIdleTimeout: HOUR,
   headTimeout: 10 * SECOND,
   /** Load balancers commonly keep connections for 60 s: they must be the ones that close. */
   keepAliveTimeout: 75 * SECOND,
@@ -28,6 +31,10 @@ export const ROUTER_DEFAULTS = {
   routeKeepTime: 2 * HOUR,
   /** Connectors reconnect within seconds; a restarted router must not answer 404 for them. */
   startGrace: 30 * SECOND,
+  http2: true,
+  http2Cleartext: false,
+  /** As many as common servers allow, and enough for any page; the windows of so many streams are what one client can fill. */
+  http2MaxStreams: 128,
   viaName: 'cranker',
   xForwarded: false,
   forwardHost: true,
@@ -48,6 +55,7 @@ const OPTION_NAMES: ReadonlySet<string> = new Set([
   'trustedProxies',
   'logger',
   'accessLog',
+  'traceFrames',
 ])
 
 /**
@@ -81,6 +89,9 @@ export function resolveRouterOptions(options: RouterOptions = {}): ResolvedRoute
     registrationPort: check.port('registrationPort', given.registrationPort),
     tls,
     registrationTls: registrationTls(given.registrationTls, tls),
+    http2: check.flag('http2', given.http2),
+    http2Cleartext: http2Cleartext(given.http2Cleartext, tls),
+    http2MaxStreams: check.count('http2MaxStreams', given.http2MaxStreams, 1, 1_024),
     adminHost: check.host('adminHost', given.adminHost),
     adminPort: given.adminPort === undefined ? undefined : check.port('adminPort', given.adminPort),
     protocols: check.oneOrMore('protocols', given.protocols, ['3.0', '1.0']),
@@ -88,6 +99,8 @@ export function resolveRouterOptions(options: RouterOptions = {}): ResolvedRoute
     maxWaiting: check.count('maxWaiting', given.maxWaiting, 0),
     maxWaitingPerRoute: check.count('maxWaitingPerRoute', given.maxWaitingPerRoute, 0),
     idleTimeout: check.time('idleTimeout', given.idleTimeout, 1),
+    webSockets: check.flag('webSockets', given.webSockets),
+    upgradeIdleTimeout: check.time('upgradeIdleTimeout', given.upgradeIdleTimeout, 0),
     headTimeout: check.time('headTimeout', given.headTimeout, 1),
     keepAliveTimeout: check.time('keepAliveTimeout', given.keepAliveTimeout, 1),
     pingInterval,
@@ -105,7 +118,8 @@ export function resolveRouterOptions(options: RouterOptions = {}): ResolvedRoute
     maxRoutes: check.count('maxRoutes', given.maxRoutes, 1),
     drainTimeout: check.time('drainTimeout', given.drainTimeout, 0),
     logger: logger(given.logger),
-    accessLog: accessLog(given.accessLog),
+    accessLog: callback('accessLog', given.accessLog),
+    traceFrames: callback('traceFrames', given.traceFrames),
   }
 }
 
@@ -114,10 +128,17 @@ function withoutUndefined(options: RouterOptions): RouterOptions {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
 }
 
+function http2Cleartext(given: boolean, tls: readonly TlsSource[] | undefined): boolean {
+  if (check.flag('http2Cleartext', given) && tls !== undefined) {
+    throw check.badOption('http2Cleartext', given, 'false where `tls` is set: such a port speaks HTTP/2 by itself')
+  }
+  return given
+}
+
 function registrationTls(
-  given: TlsOptions | false | undefined,
-  publicTls: TlsOptions | undefined,
-): TlsOptions | undefined {
+  given: TlsSource | readonly TlsSource[] | false | undefined,
+  publicTls: readonly TlsSource[] | undefined,
+): readonly TlsSource[] | undefined {
   if (given === undefined) return publicTls
   return given === false ? undefined : check.tls('registrationTls', given)
 }
@@ -133,7 +154,7 @@ function logger(given: Logger | undefined): Logger {
   return given
 }
 
-function accessLog(given: ((entry: AccessEntry) => void) | undefined): ((entry: AccessEntry) => void) | undefined {
-  if (given !== undefined && typeof given !== 'function') throw check.badOption('accessLog', given, 'a function')
+function callback<T>(name: string, given: T | undefined): T | undefined {
+  if (given !== undefined && typeof given !== 'function') throw check.badOption(name, given, 'a function')
   return given
 }

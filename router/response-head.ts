@@ -2,6 +2,8 @@
 import { CrankerError } from '../protocol/errors.js'
 import type { ResponseHead } from '../protocol/head.js'
 import { filterResponseHeaders } from '../protocol/hop-by-hop.js'
+import { announcedTrailers } from '../protocol/trailers.js'
+import { UPGRADE_FIELDS, upgradesToWebSocket } from '../protocol/upgrade.js'
 
 export interface PreparedResponse {
   readonly head: ResponseHead
@@ -13,9 +15,10 @@ export interface PreparedResponse {
 
 /**
  * @param end the head is all there is.
+ * @param trailers a trailer section may follow the body.
  * @throws CrankerError CRANKER_ERR_BAD_RESPONSE for what a client could take for another response, or for two.
  */
-export function prepareResponse(head: ResponseHead, method: string, end: boolean): PreparedResponse {
+export function prepareResponse(head: ResponseHead, method: string, end: boolean, trailers: boolean): PreparedResponse {
   const { status } = head
   if (status < 200) throw badResponse(`${status} is not the status of a final response`)
   const announced = announcedLength(head)
@@ -28,8 +31,23 @@ export function prepareResponse(head: ResponseHead, method: string, end: boolean
   } else if (end) {
     if (announced > 0) throw badResponse('a body is announced, but none follows')
     if (announced < 0) headers.push('Content-Length', '0')
+  } else if (trailers && announced < 0) {
+    const names = announcedTrailers(head.headers)
+    if (names !== undefined) headers.push('Trailer', names)
   }
   return { head: { status, reason: head.reason, headers }, length: bodyless ? -1 : announced, bodyless }
+}
+
+/**
+ * The head of a 101, which grants an upgrade to `websocket`.
+ * @throws CrankerError CRANKER_ERR_BAD_RESPONSE for one that does not say so.
+ */
+export function prepareUpgrade({ status, reason, headers }: ResponseHead): ResponseHead {
+  if (!upgradesToWebSocket(headers)) throw badResponse('101 without `Upgrade: websocket`')
+  const kept = filterResponseHeaders(headers)
+  // RFC 9110 §8.6: never on a 1xx.
+  dropContentLength(kept)
+  return { status, reason, headers: [...UPGRADE_FIELDS, ...kept] }
 }
 
 /** Exactly one content-length of digits, or none; none beside a transfer coding. */

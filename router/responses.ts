@@ -2,6 +2,8 @@
 import { STATUS_CODES } from 'node:http'
 import type { CrankerError, ErrorCode } from '../protocol/errors.js'
 import { headerValue, type RawHeaders, type ResponseHead } from '../protocol/head.js'
+import { isGrpc } from '../protocol/trailers.js'
+import { grpcAnswer } from './grpc-answer.js'
 
 interface Answer {
   readonly status: number
@@ -23,6 +25,12 @@ const ANSWERS: Readonly<Record<ErrorCode, Answer>> = {
   CRANKER_ERR_CLIENT_TIMEOUT: answer(408, 'http_request_error', 'The request was not completed in time.'),
   CRANKER_ERR_CLIENT_GONE: answer(400, 'http_request_error', 'The request ended before it was complete.'),
   CRANKER_ERR_NO_ROUTE: answer(404, 'destination_not_found', 'There is no service at this address.'),
+  CRANKER_ERR_NO_UPGRADE: answer(501, 'destination_unavailable', 'This service takes no WebSockets here.'),
+  CRANKER_ERR_NO_TRAILERS: answer(
+    501,
+    'destination_unavailable',
+    'gRPC needs a connector that carries trailers (protocol 3.0); none of this service does.',
+  ),
   CRANKER_ERR_NO_SOCKET: answer(503, 'destination_unavailable', 'The service is not available right now.'),
   CRANKER_ERR_BUSY: answer(503, 'connection_limit_reached', 'The service is busy.'),
   CRANKER_ERR_DRAINING: answer(503, 'destination_unavailable', 'The service is about to restart.'),
@@ -76,6 +84,10 @@ export function errorAnswer(options: AnswerOptions): { readonly head: ResponseHe
   const status = options.status ?? statusOf(error)
   const message = SPEAKS_TO_CLIENT.has(error.code) && error.initiator === 'caller' ? error.message : sentence
   const reason = STATUS_CODES[status] ?? ''
+  const proxyStatus = `${structuredName(options.viaName)}; error=${type}; details="${error.code}"`
+  if (isGrpc(options.headers)) {
+    return grpcAnswer(status, `${message} (${error.code}, request ${options.requestId})`, proxyStatus)
+  }
   const media = preferredMedia(headerValue(options.headers, 'accept'))
   const facts: Facts = { status, reason, message, code: error.code, requestId: options.requestId }
   const body = Buffer.from(render(media, facts), 'utf8')
@@ -87,7 +99,7 @@ export function errorAnswer(options: AnswerOptions): { readonly head: ResponseHe
     'Cache-Control',
     'no-store',
     'Proxy-Status',
-    `${structuredName(options.viaName)}; error=${type}; details="${error.code}"`,
+    proxyStatus,
   ]
   if (status === 503) headers.push('Retry-After', String(RETRY_AFTER_SECONDS))
   if (status === 405) headers.push('Allow', ALLOWED_METHODS)

@@ -5,13 +5,15 @@ import { LINK_CLOSE_TIMEOUT_MS } from '../protocol/limits.js'
 import { registrationsStatus, type RegistrationsStatus } from './admin/registrations.js'
 import { AdminServer, type HealthStatus } from './admin/server.js'
 import { lossInfo, type RouterEvents, SafeEmitter, socketInfo } from './events.js'
-import { createPublicServer, type PublicServer } from './inbound/http1.js'
+import { createPublicServer, type PublicServer } from './inbound/public-server.js'
 import { endpoint, type Endpoint } from './listen.js'
 import { type ResolvedRouterOptions, resolveRouterOptions, type RouterOptions } from './options.js'
 import { Proxy } from './proxy.js'
 import { Registrar } from './registration/registrar.js'
 import { RegistrationServer } from './registration/server.js'
 import { Registry } from './routing/registry.js'
+import { CertificateWatch } from './tls/certificate-watch.js'
+import { Certificates } from './tls/certificates.js'
 
 /** The ports of a router, as they were really opened. */
 export interface RouterAddress {
@@ -34,6 +36,12 @@ export interface Router extends EventEmitter<RouterEvents>, AsyncDisposable {
   registrations(): RegistrationsStatus
   /** Counts, and whether new clients are welcome. */
   health(): HealthStatus
+  /**
+   * Reads certificates that were given as files again at once, which otherwise happens within seconds of a change.
+   *
+   * @throws {CrankerError} CRANKER_ERR_OPTION when one of them cannot be used; all stay as they were then.
+   */
+  reloadCertificates(): void
   /**
    * Lets no new client and no new connector in, and resolves when every running request has finished, or was cut
    * after `drainTimeout`. The admin port and idle tunnel sockets stay. Every call returns the same promise.
@@ -69,6 +77,8 @@ class CrankerRouter extends SafeEmitter implements Router {
   readonly #proxy: Proxy
   readonly #public: PublicServer
   readonly #admin: AdminServer | undefined
+  readonly #certificates: readonly Certificates[]
+  readonly #watches: readonly CertificateWatch[]
   readonly #startedAt = systemClock.now()
   #address: RouterAddress | undefined
   #state: RouterState = 'running'
@@ -90,10 +100,20 @@ class CrankerRouter extends SafeEmitter implements Router {
         onDeregistered: (leaving) => this.tell('deregistered', leaving),
       },
     })
-    this.#registration = new RegistrationServer(options, { ...deps, registrar: this.#registrar })
+    const { tls, registrationTls } = options
+    const certificates = tls === undefined ? undefined : new Certificates(tls)
+    const ofRegistration =
+      registrationTls === undefined || registrationTls === tls ? undefined : new Certificates(registrationTls)
+    this.#certificates = [certificates, ofRegistration].filter((each) => each !== undefined)
+    this.#watches = this.#certificates.map((each) => new CertificateWatch(each, systemClock, options.logger))
+    this.#registration = new RegistrationServer(options, {
+      ...deps,
+      registrar: this.#registrar,
+      certificates: registrationTls === undefined ? undefined : (ofRegistration ?? certificates),
+    })
     this.#proxy = new Proxy({ ...deps, source: this.#registry, options })
     this.#public = createPublicServer(
-      { ...options, log: options.logger },
+      { ...options, certificates, log: options.logger },
       (inbound) => this.#proxy.handle(inbound),
       (inbound, error, status) => this.#proxy.refused(inbound, error, status),
     )
@@ -150,6 +170,10 @@ class CrankerRouter extends SafeEmitter implements Router {
     }
   }
 
+  reloadCertificates(): void {
+    for (const each of this.#certificates) each.reload()
+  }
+
   drain(): Promise<void> {
     return (this.#drained ??= this.#drain())
   }
@@ -192,6 +216,7 @@ class CrankerRouter extends SafeEmitter implements Router {
   }
 
   async #shut(): Promise<void> {
+    for (const watch of this.#watches) watch.stop()
     this.#registry.close()
     this.#public.closeNow()
     this.#proxy.close()

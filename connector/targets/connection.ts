@@ -22,6 +22,7 @@ export class Connection implements WireHandler {
   #reused = false
   #over = false
   #paused = false
+  #detached = false
 
   constructor(dial: Dial, maxHeadBytes: number, owner: ConnectionOwner) {
     this.#owner = owner
@@ -55,11 +56,26 @@ export class Connection implements WireHandler {
     this.wire.resume()
   }
 
+  /**
+   * The target has switched protocols: it belongs to its request from here on, and not to the pool. Each side ends by
+   * itself; the request aborts it when both have.
+   */
+  detach(): void {
+    this.#detached = true
+    this.#owner.onGone(this)
+  }
+
   /** Cuts it; its request, if any, hears nothing more. */
   abort(): void {
     this.#replay = undefined
     this.parser.abandon()
     this.#retire()
+  }
+
+  /** The same, and the target sees that it was cut. */
+  reset(): void {
+    if (!this.#over) this.wire.reset()
+    this.abort()
   }
 
   onConnect(): void {
@@ -87,6 +103,7 @@ export class Connection implements WireHandler {
   onEnd(): void {
     const replay = this.#replay
     const complete = this.parser.end()
+    if (this.#detached) return
     this.#replay = undefined
     this.#retire()
     if (!complete) replay?.onLost(new Error('the target closed the connection'))

@@ -47,7 +47,7 @@ export class HttpTarget implements Target {
   }
 
   request(head: RequestHead, end: boolean, exchange: ResponseExchange): BodyHandler | undefined {
-    const request = requestText(head, end, this.#config.pathPrefix, this.#config.host)
+    const request = requestText(head, end, this.#config.pathPrefix, this.#config.host, exchange)
     if (typeof request === 'string') {
       exchange.reset(new CrankerError('CRANKER_ERR_PEER_REJECTED', request, { initiator: 'peer', delivered: 'no' }))
       return undefined

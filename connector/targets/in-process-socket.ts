@@ -42,6 +42,13 @@ export class InProcessSocket extends Duplex {
     this.wantsMore = this.push(chunk)
   }
 
+  /** Nothing more comes from the tunnel. */
+  deliverEnd(): void {
+    this.push(null)
+    // As net.Socket does: whoever reads nothing hears of the end all the same.
+    if (this.readableLength === 0) this.read(0)
+  }
+
   /** The application's writes are not answered until `letGo()`. */
   holdBack(): void {
     this.#paused = true

@@ -19,6 +19,7 @@ class InProcessWire implements Wire {
   #scheduled = false
   /** `write` said false because of what was queued. */
   #full = false
+  #ended = false
   readonly #handler: WireHandler
 
   constructor(server: Server, handler: WireHandler) {
@@ -35,13 +36,13 @@ class InProcessWire implements Wire {
     this.#outgoing.push(data)
     this.#queued += data.length
     this.#full = this.#queued >= QUEUE_BYTES
-    if (!this.#scheduled) {
-      this.#scheduled = true
-      // Never in this turn: what the application's handler throws is its own uncaught exception, as in any server,
-      // and must not come up through the tunnel's frame dispatch.
-      process.nextTick(flush, this)
-    }
+    this.#schedule()
     return this.#socket.wantsMore && !this.#full
+  }
+
+  end(): void {
+    this.#ended = true
+    this.#schedule()
   }
 
   /** Writing is put off to the end of the turn anyway. */
@@ -58,6 +59,7 @@ class InProcessWire implements Wire {
         this.#socket.deliver(typeof data === 'string' ? Buffer.from(data, 'latin1') : data)
       }
     }
+    if (this.#ended && !this.#socket.destroyed) this.#socket.deliverEnd()
     // Otherwise the socket says when the application reads again.
     if (wasFull && this.#socket.wantsMore) this.#handler.onDrain()
   }
@@ -72,6 +74,18 @@ class InProcessWire implements Wire {
 
   destroy(): void {
     this.#socket.destroy()
+  }
+
+  reset(): void {
+    this.#socket.destroy()
+  }
+
+  #schedule(): void {
+    if (this.#scheduled) return
+    this.#scheduled = true
+    // Never in this turn: what the application's handler throws is its own uncaught exception, as in any server,
+    // and must not come up through the tunnel's frame dispatch.
+    process.nextTick(flush, this)
   }
 }
 

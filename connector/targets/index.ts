@@ -2,17 +2,20 @@ import { createServer, Server, type RequestListener } from 'node:http'
 import type { Clock } from '../../protocol/clock.js'
 import { CrankerError } from '../../protocol/errors.js'
 import type { Logger } from '../../protocol/logger.js'
-import type { TargetOption } from '../options.js'
+import type { TargetOption, TargetProtocol } from '../options.js'
+import { AutoTarget } from './auto-target.js'
 import { HttpTarget, type TargetLimits } from './http-target.js'
+import { Http2Target } from './http2-target.js'
 import { inProcessDial } from './in-process-wire.js'
 import type { Target } from './target.js'
-import { tcpDial } from './tcp-wire.js'
+import { type TcpAddress, tcpDial } from './tcp-wire.js'
 import type { Dial } from './wire.js'
 
 export type { Target } from './target.js'
 
 export interface TargetOptions extends TargetLimits {
   readonly targetConnectTimeout: number
+  readonly targetProtocol: TargetProtocol
 }
 
 export interface TargetDeps {
@@ -26,6 +29,12 @@ export interface TargetDeps {
  */
 export function createTarget(target: TargetOption, options: TargetOptions, deps: TargetDeps): Target {
   if (typeof target === 'string' || target instanceof URL) return urlTarget(target, options, deps)
+  if (options.targetProtocol === 'http2') {
+    throw new CrankerError('CRANKER_ERR_OPTION', 'targetProtocol: an in-process target speaks HTTP/1.1; leave it out', {
+      initiator: 'caller',
+      delivered: 'no',
+    })
+  }
   if (typeof target === 'function') return inProcessTarget(serverOf(target, options), options, deps)
   if (target instanceof Server) return inProcessTarget(target, options, deps)
   throw new CrankerError(
@@ -38,17 +47,29 @@ export function createTarget(target: TargetOption, options: TargetOptions, deps:
 function urlTarget(target: string | URL, options: TargetOptions, deps: TargetDeps): Target {
   const url = parseUrl(target)
   const tls = url.protocol === 'https:'
-  const dial = tcpDial(
-    {
-      // An IPv6 address stands in brackets in a URL only.
-      host: url.hostname.replace(/^\[|\]$/g, ''),
-      port: url.port === '' ? (tls ? 443 : 80) : Number(url.port),
-      tls,
-      connectTimeout: options.targetConnectTimeout,
-    },
-    deps.clock,
-  )
-  return httpTarget(dial, url.pathname.replace(/\/+$/, ''), url.host, options, deps)
+  const address: TcpAddress = {
+    // An IPv6 address stands in brackets in a URL only.
+    host: url.hostname.replace(/^\[|\]$/g, ''),
+    port: url.port === '' ? (tls ? 443 : 80) : Number(url.port),
+    tls,
+    connectTimeout: options.targetConnectTimeout,
+  }
+  const pathPrefix = url.pathname.replace(/\/+$/, '')
+  const http1 = httpTarget(tcpDial(address, deps.clock), pathPrefix, url.host, options, deps)
+  const { targetProtocol } = options
+  // Without TLS nobody says what is spoken: then it is what everybody understands.
+  if (targetProtocol === 'http1' || (targetProtocol === 'auto' && !tls)) return http1
+  const http2 = new Http2Target({
+    address,
+    origin: { scheme: tls ? 'https' : 'http', host: url.host, pathPrefix },
+    limits: options,
+    clock: deps.clock,
+    log: deps.log,
+    upgrades: http1,
+    onOtherProtocol: () => auto?.forget(),
+  })
+  const auto = targetProtocol === 'auto' ? new AutoTarget({ ...deps, address, http1, http2 }) : undefined
+  return auto ?? http2
 }
 
 function inProcessTarget(server: Server, options: TargetOptions, deps: TargetDeps): Target {

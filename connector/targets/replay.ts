@@ -4,6 +4,8 @@ import { filterResponseHeaders } from '../../protocol/hop-by-hop.js'
 import type { Logger } from '../../protocol/logger.js'
 import { TARGET_UNREACHABLE } from '../../protocol/refusal.js'
 import type { BodyHandler, ResponseExchange } from '../../protocol/session.js'
+import { announcedTrailers, filterTrailers } from '../../protocol/trailers.js'
+import { SWITCHING_PROTOCOLS, UPGRADE_FIELDS } from '../../protocol/upgrade.js'
 import type { ConnectionPool } from './connection-pool.js'
 import type { Connection } from './connection.js'
 import type { IdleWatch, Watched } from './idle-watch.js'
@@ -18,7 +20,7 @@ export interface ReplayContext {
 }
 
 /** RFC 9110 §9.2.2. */
-const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'])
+export const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'])
 
 /** One request on its way to the target, and its response on its way back. */
 export class Replay implements BodyHandler, ResponseSink, Watched {
@@ -29,7 +31,10 @@ export class Replay implements BodyHandler, ResponseSink, Watched {
   readonly #request: RequestText
   readonly #exchange: ResponseExchange
   #connection: Connection | undefined
-  /** Request bytes that came before the connection was there. The tunnel's window bounds them: they are not consumed. */
+  /**
+   * Request bytes that came before the connection was there, or before the 101. The tunnel's window bounds them: they are
+   * not consumed.
+   */
   #waiting: Buffer[] | undefined
   #ready = false
   /** Of a body with a content-length. */
@@ -39,6 +44,10 @@ export class Replay implements BodyHandler, ResponseSink, Watched {
   #requestEnded: boolean
   #trailers: RawHeaders | undefined
   #headSent = false
+  /** After a 101: each side sends raw bytes until it has finished. */
+  #upgraded = false
+  #clientEnded = false
+  #targetEnded = false
   #over = false
 
   constructor(context: ReplayContext, head: RequestHead, request: RequestText, exchange: ResponseExchange) {
@@ -59,7 +68,7 @@ export class Replay implements BodyHandler, ResponseSink, Watched {
 
   /** The whole request has been written: the connection can take another one after the response. */
   get requestSent(): boolean {
-    return this.#requestEnded && this.#ready
+    return this.#requestEnded && (this.#ready || this.#request.upgrade)
   }
 
   // From the tunnel: the request body.
@@ -84,7 +93,10 @@ export class Replay implements BodyHandler, ResponseSink, Watched {
   }
 
   onEnd(trailers: RawHeaders | undefined): void {
-    if (this.#over || this.#request.framing.kind === 'none') return
+    if (this.#over) return
+    this.#clientEnded = true
+    if (this.#upgraded) return this.#clientFinished()
+    if (this.#request.framing.kind === 'none') return
     this.idleTicks = 0
     if (this.#remaining > 0) {
       this.#fail('CRANKER_ERR_PEER_REJECTED', 'the request body is shorter than its content-length')
@@ -98,7 +110,7 @@ export class Replay implements BodyHandler, ResponseSink, Watched {
   onError(): void {
     if (this.#over) return
     this.#settle()
-    this.#connection?.abort()
+    this.#cut()
   }
 
   // From the connection.
@@ -106,15 +118,13 @@ export class Replay implements BodyHandler, ResponseSink, Watched {
   onReady(): void {
     const connection = this.#connection
     if (connection === undefined) return
-    connection.parser.begin(this, this.#head.method === 'HEAD')
-    if (this.#request.framing.kind !== 'none') connection.wire.corkTurn()
-    connection.wire.write(this.#request.text)
-    if (this.#waiting !== undefined) {
-      // What sending sets free may arrive at once: it takes its place at the end.
-      for (const chunk of this.#waiting) this.#send(chunk)
-      this.#waiting = undefined
-    }
-    this.#ready = true
+    const { text, framing, upgrade } = this.#request
+    connection.parser.begin(this, this.#head.method === 'HEAD', upgrade)
+    if (framing.kind !== 'none') connection.wire.corkTurn()
+    connection.wire.write(text)
+    // A target that declines the upgrade would read them as its next request.
+    if (upgrade) return
+    this.#sendWaiting()
     if (this.#requestEnded) this.#sendEnd()
   }
 
@@ -166,11 +176,12 @@ export class Replay implements BodyHandler, ResponseSink, Watched {
 
   onResponse(head: ResponseHead, end: boolean): void {
     this.#headSent = true
+    if (head.status === SWITCHING_PROTOCOLS) return this.#switch(head)
     if (end) this.#settle()
-    this.#exchange.head(
-      { status: head.status, reason: head.reason, headers: filterResponseHeaders(head.headers, true) },
-      end,
-    )
+    const headers = filterResponseHeaders(head.headers, true)
+    const announced = this.#exchange.carriesTrailers ? announcedTrailers(head.headers) : undefined
+    if (announced !== undefined) headers.push('Trailer', announced)
+    this.#exchange.head({ status: head.status, reason: head.reason, headers }, end)
   }
 
   onBody(chunk: Buffer): void {
@@ -178,8 +189,9 @@ export class Replay implements BodyHandler, ResponseSink, Watched {
   }
 
   onComplete(last: Buffer | undefined, trailers: RawHeaders | undefined): void {
+    if (this.#upgraded) return this.#targetFinished()
     this.#settle()
-    this.#exchange.end(last, trailers)
+    this.#exchange.end(last, filterTrailers(trailers))
   }
 
   #connect(fresh: boolean): void {
@@ -200,6 +212,36 @@ export class Replay implements BodyHandler, ResponseSink, Watched {
       this.#request.framing.kind === 'none' &&
       IDEMPOTENT.has(this.#head.method)
     )
+  }
+
+  #switch(head: ResponseHead): void {
+    this.#upgraded = true
+    // The router knows how long the two may be silent.
+    this.#context.idle.delete(this)
+    this.#connection?.detach()
+    const headers = [...UPGRADE_FIELDS, ...filterResponseHeaders(head.headers, true)]
+    this.#exchange.head({ status: head.status, reason: head.reason, headers }, false)
+    if (this.#over) return
+    this.#sendWaiting()
+    if (this.#clientEnded) this.#clientFinished()
+  }
+
+  #clientFinished(): void {
+    this.#connection?.wire.end()
+    if (this.#targetEnded) this.#settle()
+  }
+
+  #targetFinished(): void {
+    this.#targetEnded = true
+    this.#exchange.end()
+    if (this.#clientEnded) this.#settle()
+  }
+
+  #sendWaiting(): void {
+    // What sending sets free may arrive at once: it takes its place at the end.
+    if (this.#waiting !== undefined) for (const chunk of this.#waiting) this.#send(chunk)
+    this.#waiting = undefined
+    this.#ready = true
   }
 
   #send(chunk: Buffer): void {
@@ -226,9 +268,15 @@ export class Replay implements BodyHandler, ResponseSink, Watched {
   #fail(code: ErrorCode, message: string, options: CrankerErrorOptions = {}): void {
     if (this.#over) return
     this.#settle()
-    this.#connection?.abort()
+    this.#cut()
     const delivered = this.#headSent ? 'yes' : 'maybe'
     this.#exchange.reset(new CrankerError(code, message, { initiator: 'peer', delivered, ...options }))
+  }
+
+  /** A target that was asked for an upgrade may go on with a connection that has only ended on our side. */
+  #cut(): void {
+    if (this.#request.upgrade) this.#connection?.reset()
+    else this.#connection?.abort()
   }
 
   #settle(): void {

@@ -1,11 +1,12 @@
 import type { RawHeaders, ResponseHead } from '../../protocol/head.js'
+import { SWITCHING_PROTOCOLS, upgradesToWebSocket } from '../../protocol/upgrade.js'
 import { parseResponseHead, parseTrailers } from './response-head.js'
 
 /** Receives one response. Any of these calls may lead to `abandon()`. */
 export interface ResponseSink {
   /** An interim response (1xx). */
   onInfo(head: ResponseHead): void
-  /** `end`: no body follows, and no `onComplete`. */
+  /** `end`: no body follows, and no `onComplete`. After a 101, which was asked for, the body is raw bytes. */
   onResponse(head: ResponseHead, end: boolean): void
   onBody(chunk: Buffer): void
   /** `last` is the last piece of the body, if it is known to be that. */
@@ -28,6 +29,7 @@ export class ResponseParser {
   #phase: Phase = 'idle'
   #sink: ResponseSink | undefined
   #bodiless = false
+  #upgrade = false
   /** Text of a head, chunk size line or trailer section that has not arrived in full. */
   #text = ''
   /** Of the body, or of the chunk. */
@@ -40,10 +42,11 @@ export class ResponseParser {
     this.#maxHeadBytes = maxHeadBytes
   }
 
-  /** `bodiless`: the request is a HEAD. */
-  begin(sink: ResponseSink, bodiless: boolean): void {
+  /** `bodiless`: the request is a HEAD. `upgrade`: it asks for an upgrade to `websocket`. */
+  begin(sink: ResponseSink, bodiless: boolean, upgrade = false): void {
     this.#sink = sink
     this.#bodiless = bodiless
+    this.#upgrade = upgrade
     this.#phase = 'head'
     this.#started = false
   }
@@ -188,7 +191,14 @@ export class ResponseParser {
     const parsed = parseResponseHead(text, this.#bodiless)
     if (typeof parsed === 'string') return parsed
     const { head, framing } = parsed
-    if (head.status === 101) return 'a switch of protocols that nobody asked for'
+    if (head.status === SWITCHING_PROTOCOLS) {
+      if (!this.#upgrade || !upgradesToWebSocket(head.headers)) return 'a switch of protocols that nobody asked for'
+      // Raw bytes: all there is to know of them is where they end.
+      this.#phase = 'until-close'
+      this.#keepAlive = false
+      this.#sink?.onResponse(head, false)
+      return undefined
+    }
     if (head.status < 200) {
       this.#sink?.onInfo(head)
       return undefined

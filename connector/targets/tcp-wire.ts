@@ -1,5 +1,5 @@
 import { connect as connectTcp, type Socket } from 'node:net'
-import { connect as connectTls, type TLSSocket } from 'node:tls'
+import { connect as connectTls, TLSSocket } from 'node:tls'
 import type { Clock, Timer } from '../../protocol/clock.js'
 import type { Dial, Wire, WireHandler } from './wire.js'
 
@@ -36,6 +36,8 @@ class TcpWire implements Wire {
       host: address.host,
       port: address.port,
       noDelay: true,
+      // The target may finish before we do once it has switched protocols; otherwise its end is ours too.
+      allowHalfOpen: true,
       autoSelectFamilyAttemptTimeout: Math.max(LEAST_ATTEMPT_TIMEOUT_MS, Math.floor(address.connectTimeout / 4)),
     }
     // A buffer per read would be the garbage collector's main load; a TLS socket makes its own in any case.
@@ -91,6 +93,10 @@ class TcpWire implements Wire {
     return typeof data === 'string' ? this.#socket.write(data, 'latin1') : this.#socket.write(data)
   }
 
+  end(): void {
+    this.#socket.end()
+  }
+
   corkTurn(): void {
     if (this.#corked) return
     this.#corked = true
@@ -113,6 +119,12 @@ class TcpWire implements Wire {
 
   destroy(): void {
     this.#socket.destroy()
+  }
+
+  reset(): void {
+    // Node cannot reset what is under TLS; there the missing close_notify tells (RFC 8446 §6.1).
+    if (this.#socket instanceof TLSSocket) this.#socket.destroy()
+    else this.#socket.resetAndDestroy()
   }
 }
 

@@ -5,6 +5,8 @@
 export interface Wire {
   /** A string is latin1. False: wait for `onDrain`; what was given is accepted all the same. */
   write(data: string | Buffer): boolean
+  /** We send nothing more; what comes is still read. */
+  end(): void
   /** What is written until the end of this turn of the event loop is sent together. */
   corkTurn(): void
   /** No more `onData` until `resume()`. */
@@ -12,6 +14,8 @@ export interface Wire {
   resume(): void
   /** Cuts the connection at once. `onClose` still follows. */
   destroy(): void
+  /** The same, so that the target sees a reset where it can: the end alone would mean that we have finished. */
+  reset(): void
 }
 
 export interface WireHandler {

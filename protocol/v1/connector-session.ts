@@ -5,7 +5,8 @@ import { encodeResponseHead } from '../head-text.js'
 import { V1_LINGER_MS, V1_RECEIVE_WINDOW_BYTES } from '../limits.js'
 import type { SessionConfig } from '../session-config.js'
 import type { BodyHandler, ConnectorSession, ConnectorSessionEvents, ResponseExchange } from '../session.js'
-import { decodeRequestText, isBodyEnd, type RequestText } from './request-text.js'
+import { SWITCHING_PROTOCOLS, upgradesToWebSocket } from '../upgrade.js'
+import { BODY_ENDS, decodeRequestText, isBodyEnd, type RequestText } from './request-text.js'
 import { V1Session } from './session.js'
 
 /**
@@ -19,6 +20,10 @@ export class V1ConnectorSession extends V1Session implements ConnectorSession, R
   readonly #requests: ConnectorSessionEvents
   #bodyOpen = false
   #headSent = false
+  #upgrade = false
+  /** After a 101 the two directions end one by one. */
+  #upgraded = false
+  #ended = false
   /** Ended the exchange before its receiver was known. */
   #early: CrankerError | undefined
   #lingering: Timer | undefined
@@ -26,6 +31,14 @@ export class V1ConnectorSession extends V1Session implements ConnectorSession, R
   constructor(config: SessionConfig, events: ConnectorSessionEvents) {
     super(config, events)
     this.#requests = events
+  }
+
+  get upgrade(): boolean {
+    return this.#upgrade
+  }
+
+  get carriesTrailers(): boolean {
+    return this.capabilities.trailers
   }
 
   barrier(done: () => void): void {
@@ -43,23 +56,29 @@ export class V1ConnectorSession extends V1Session implements ConnectorSession, R
     const text = this.#encode(head)
     if (text === undefined) return
     this.#headSent = true
+    this.#upgraded = head.status === SWITCHING_PROTOCOLS
     this.link.sendText(text)
     if (end) this.#complete()
   }
 
   override write(chunk: Buffer): boolean {
-    if (!this.running || !this.#headSent) return true
+    if (!this.running || !this.#headSent || this.#ended) return true
     return this.sendBody(chunk)
   }
 
   /** Trailers are dropped: 1.0 has no place for them. */
   override end(chunk?: Buffer): void {
-    if (!this.running) return
+    if (!this.running || this.#ended) return
     if (!this.#headSent) {
       this.reset(new CrankerError('CRANKER_ERR_INTERNAL', 'a response ended before its head'))
       return
     }
     if (chunk !== undefined) this.sendBody(chunk)
+    if (this.#upgraded) {
+      this.#ended = true
+      this.link.sendText(BODY_ENDS)
+      if (this.#bodyOpen) return
+    }
     this.#complete()
   }
 
@@ -77,6 +96,7 @@ export class V1ConnectorSession extends V1Session implements ConnectorSession, R
     if (!this.#bodyOpen) return this.violation('the router ended a body that was not open')
     this.#bodyOpen = false
     this.receiver?.onEnd(undefined)
+    if (this.#ended && this.running) this.#complete()
   }
 
   protected override allowsBody(): boolean {
@@ -105,6 +125,7 @@ export class V1ConnectorSession extends V1Session implements ConnectorSession, R
     }
     const { head, hasBody } = request
     this.#bodyOpen = hasBody
+    this.#upgrade = hasBody && this.capabilities.upgrade && upgradesToWebSocket(head.headers)
     this.take()
     this.receiver = this.#requests.onRequest(head, !hasBody, this)
     if (this.#early !== undefined) this.receiver?.onError(this.#early)

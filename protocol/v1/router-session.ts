@@ -5,7 +5,8 @@ import { MAX_INTERIM_HEADS } from '../limits.js'
 import { refusedByPeer } from '../refusal.js'
 import type { RequestExchange, ResponseHandler, RouterSession } from '../session.js'
 import { targetFor } from '../target-text.js'
-import { BODY_ENDS, encodeRequestText } from './request-text.js'
+import { SWITCHING_PROTOCOLS, upgradesToWebSocket } from '../upgrade.js'
+import { BODY_ENDS, encodeRequestText, isBodyEnd } from './request-text.js'
 import { V1Session } from './session.js'
 
 /**
@@ -17,6 +18,10 @@ export class V1RouterSession extends V1Session implements RouterSession, Request
   #bodyOpen = false
   #headSeen = false
   #interimHeads = 0
+  /** The request asks for an upgrade; after a 101 the two directions end one by one. */
+  #upgrade = false
+  #upgraded = false
+  #serviceEnded = false
 
   open(head: RequestHead, end: boolean, handler: ResponseHandler): RequestExchange {
     if (!this.accepting) {
@@ -32,6 +37,7 @@ export class V1RouterSession extends V1Session implements RouterSession, Request
     }
     this.receiver = handler
     this.#bodyOpen = !end
+    this.#upgrade = this.capabilities.upgrade && upgradesToWebSocket(head.headers)
     this.link.sendText(text)
     // rust-cranker-connector, crank4py and go-cranker-connector do not read their socket while they wait for the
     // target: no pong comes before the response head.
@@ -66,16 +72,22 @@ export class V1RouterSession extends V1Session implements RouterSession, Request
   protected override text(text: string): void {
     // On an idle socket it would become the answer to a request that has not been made yet.
     if (!this.running) return this.violation('the connector sent a text message before it had a request')
+    if (this.#upgraded && !this.#serviceEnded && isBodyEnd(text)) {
+      this.#serviceEnded = true
+      this.receiver?.onEnd(undefined)
+      return
+    }
     if (this.#headSeen) return this.violation('the connector sent a second response head')
     let head: ResponseHead
     try {
       if (this.isTooLarge(text)) throw badResponse(`the response head exceeds ${this.maxHeadBytes} bytes`)
       head = decodeResponseHead(text)
-      if (head.status < 200) this.#checkInterim(head)
+      if (head.status === SWITCHING_PROTOCOLS && this.#upgrade) this.#upgraded = true
+      else if (head.status < 200) this.#checkInterim(head)
     } catch (error) {
       return this.violated(error as CrankerError)
     }
-    if (head.status < 200) {
+    if (head.status < 200 && !this.#upgraded) {
       this.receiver?.onInfo(head)
       return
     }
@@ -85,8 +97,8 @@ export class V1RouterSession extends V1Session implements RouterSession, Request
   }
 
   protected override allowsBody(): boolean {
-    if (this.#headSeen) return true
-    this.violation('the connector sent a binary message before a response head')
+    if (this.#headSeen && !this.#serviceEnded) return true
+    this.violation(`the connector sent a binary message ${this.#headSeen ? 'after its end' : 'before a response head'}`)
     return false
   }
 
@@ -97,7 +109,8 @@ export class V1RouterSession extends V1Session implements RouterSession, Request
       // npm-cranker-connector ends every response with a bare close(): 1005 is success.
       case 1000:
       case 1005:
-        if (this.#headSeen) handler.onEnd(undefined)
+        if (this.#upgraded) this.#upgradeClosed(handler)
+        else if (this.#headSeen) handler.onEnd(undefined)
         else handler.onError(this.#peerError('CRANKER_ERR_PEER_RESET', 'the connector closed without a response'))
         return
       case 1008:
@@ -114,8 +127,14 @@ export class V1RouterSession extends V1Session implements RouterSession, Request
     handler.onError(this.#peerError('CRANKER_ERR_SOCKET_LOST', `the tunnel socket was lost (${code})`))
   }
 
+  /** The service has finished, if it had not yet; what the client still sends goes nowhere. */
+  #upgradeClosed(handler: ResponseHandler): void {
+    if (!this.#serviceEnded) handler.onEnd(undefined)
+    if (this.#bodyOpen) handler.onError(this.#peerError('CRANKER_ERR_PEER_RESET', 'the service closed its connection'))
+  }
+
   #checkInterim(head: ResponseHead): void {
-    if (head.status === 101) throw badResponse('101 without an upgrade')
+    if (head.status === SWITCHING_PROTOCOLS) throw badResponse('101 without an upgrade')
     if (!this.capabilities.informational) throw badResponse('an interim response as the response head')
     if (++this.#interimHeads > MAX_INTERIM_HEADS) throw badResponse(`more than ${MAX_INTERIM_HEADS} interim responses`)
   }

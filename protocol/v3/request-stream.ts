@@ -4,20 +4,40 @@ import { decodeResponseHead, decodeTrailers } from '../head-text.js'
 import { refusedByPeer } from '../refusal.js'
 import type { ResponseHandler } from '../session.js'
 import { RST_BY_ROUTER, RST_REFUSED } from './frame.js'
+import { SWITCHING_PROTOCOLS } from '../upgrade.js'
 import { Stream, type StreamHost } from './stream.js'
 import * as half from './stream-state.js'
 
 /** Interim responses of one exchange at most: they are not under flow control on their way to the client. */
 const MAX_INTERIM = 16
 
+export interface RequestStart {
+  /** The head is the whole request. */
+  readonly end: boolean
+  /** The head asks for an upgrade. */
+  readonly upgrade: boolean
+}
+
 /** The router's end of an exchange: sends a request, receives a response. */
 export class RequestStream extends Stream {
   readonly #handler: ResponseHandler
+  /** The request asks for an upgrade; after a 101 the two directions end one by one. */
+  readonly #upgrade: boolean
+  #upgraded = false
   #interim = 0
 
-  constructor(id: number, host: StreamHost, frames: readonly Buffer[], end: boolean, handler: ResponseHandler) {
+  /** @param frames the request head. `end`: it is all. */
+  constructor(
+    id: number,
+    host: StreamHost,
+    frames: readonly Buffer[],
+    request: RequestStart,
+    handler: ResponseHandler,
+  ) {
     super(id, host)
+    const { end, upgrade } = request
     this.#handler = handler
+    this.#upgrade = upgrade && host.capabilities.upgrade
     this.local = end ? 'ended' : 'body'
     this.out.pushHead(frames, end)
     host.scheduler.schedule(this.out)
@@ -49,7 +69,8 @@ export class RequestStream extends Stream {
   }
 
   onSent(): void {
-    // The exchange ends with the response.
+    // Otherwise the exchange ends with the response.
+    if (this.#upgraded && this.remote === 'ended') this.release()
   }
 
   protected get delivered(): 'maybe' | 'yes' {
@@ -58,7 +79,7 @@ export class RequestStream extends Stream {
 
   protected receiveHead(text: string, end: boolean): void {
     const head = decodeResponseHead(text)
-    if (head.status < 200 && head.status !== 101) {
+    if (head.status < 200 && head.status !== SWITCHING_PROTOCOLS) {
       // From peers without the capability too: what follows is the final head, and nothing else would help the client.
       if (half.interim(this.remote, end) === undefined)
         return this.violation('an interim response that ends the stream')
@@ -66,7 +87,8 @@ export class RequestStream extends Stream {
       if (this.host.capabilities.informational) this.#handler.onInfo(head)
       return
     }
-    if (head.status === 101 && !this.host.capabilities.upgrade) {
+    this.#upgraded = head.status === SWITCHING_PROTOCOLS
+    if (this.#upgraded && !this.#upgrade) {
       return this.abort(
         new CrankerError('CRANKER_ERR_BAD_RESPONSE', 'The service answered 101 to a request without an upgrade', {
           initiator: 'peer',
@@ -91,9 +113,11 @@ export class RequestStream extends Stream {
     this.#handler.onDrain()
   }
 
-  /** The response is complete, and with it the exchange, whatever is left of the request. */
+  /** The response is complete, and with it the exchange, whatever is left of the request; not so after a 101. */
   protected remoteEnded(trailers: RawHeaders | undefined): void {
-    if (!this.out.finished) {
+    if (this.#upgraded) {
+      if (this.out.finished) this.release()
+    } else if (!this.out.finished) {
       this.tellReset(new CrankerError('CRANKER_ERR_CLOSED', 'The response is complete'))
       this.discard()
     } else {

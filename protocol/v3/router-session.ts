@@ -4,6 +4,7 @@ import { encodeRequestHead } from '../head-text.js'
 import { V3_RETIRE_ID } from '../limits.js'
 import type { RequestExchange, ResponseHandler, RouterSession } from '../session.js'
 import { targetFor } from '../target-text.js'
+import { upgradesToWebSocket } from '../upgrade.js'
 import { encodeHeadBlock } from './head-block.js'
 import { Multiplexer } from './multiplexer.js'
 import { RequestStream } from './request-stream.js'
@@ -22,7 +23,8 @@ export class V3RouterSession extends Multiplexer<RequestStream> implements Route
     const target = targetFor(this.capabilities, head.target)
     const text = encodeRequestHead(target === head.target ? head : { ...head, target })
     const id = ++this.#lastId
-    const stream = new RequestStream(id, this, encodeHeadBlock(id, text, end), end, handler)
+    const request = { end, upgrade: !end && upgradesToWebSocket(head.headers) }
+    const stream = new RequestStream(id, this, encodeHeadBlock(id, text, end), request, handler)
     this.add(stream)
     if (id >= V3_RETIRE_ID) this.retire()
     else this.changed()

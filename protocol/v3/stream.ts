@@ -2,7 +2,7 @@ import type { Clock } from '../clock.js'
 import { CrankerError } from '../errors.js'
 import type { RawHeaders } from '../head.js'
 import { encodeTrailers } from '../head-text.js'
-import { COPY_BELOW_BYTES } from '../limits.js'
+import { COPY_BELOW_BYTES, MAX_HEAD_FIELDS } from '../limits.js'
 import type { Capabilities, Exchange } from '../session.js'
 import { ReceiveWindow, type WindowBudget } from './flow.js'
 import { rstFrame } from './frame.js'
@@ -80,7 +80,9 @@ export abstract class Stream implements Exchange, OutgoingOwner {
       this.out.push(chunk)
     }
     if (trailers !== undefined && trailers.length > 0 && this.host.capabilities.trailers) {
-      this.out.finish(encodeHeadBlock(this.id, encodeTrailers(trailers), true))
+      const text = this.#trailerText(trailers)
+      if (text === undefined) return
+      this.out.finish(encodeHeadBlock(this.id, text, true))
     } else {
       this.out.finish()
     }
@@ -231,6 +233,21 @@ export abstract class Stream implements Exchange, OutgoingOwner {
     }
     this.abort(new CrankerError('CRANKER_ERR_INTERNAL', 'A body was written before its head; this is a bug'))
     return false
+  }
+
+  /** Undefined: the peer could not take them, and the exchange has ended with that. */
+  #trailerText(trailers: RawHeaders): string | undefined {
+    const limit = this.host.maxHeadBytes
+    try {
+      const text = encodeTrailers(trailers)
+      if (trailers.length <= 2 * MAX_HEAD_FIELDS && Buffer.byteLength(text) <= limit) return text
+    } catch (cause) {
+      this.abort(bug(cause))
+      return undefined
+    }
+    const message = `A trailer section has more than ${limit} bytes or ${MAX_HEAD_FIELDS} fields; raise the largest head size if it is legitimate`
+    this.abort(new CrankerError('CRANKER_ERR_HEAD_TOO_LARGE', message, { initiator: 'peer', delivered: 'yes' }))
+    return undefined
   }
 
   #receiveTrailers(text: string, end: boolean): void {

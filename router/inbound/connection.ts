@@ -109,6 +109,19 @@ export class ClientConnection {
     this.#lingering = new Lingering(this.socket, request)
   }
 
+  /** Makes a request the current one and hands it on. The connection must be idle. */
+  run(inbound: Http1Request): void {
+    this.#used = true
+    this.#lingering = undefined
+    this.#current = inbound
+    try {
+      this.#context.onRequest(inbound)
+    } catch (cause) {
+      this.#context.log.error({ err: cause }, 'handling a request threw')
+      inbound.abort(new CrankerError('CRANKER_ERR_INTERNAL', 'handling the request threw', { cause }))
+    }
+  }
+
   responseFinished(request: Http1Request): void {
     if (this.#current !== request) return
     this.#current = undefined
@@ -174,14 +187,7 @@ export class ClientConnection {
       this.#context.onRefused(refused, facts.error, refused.refuse(facts))
       return
     }
-    const inbound = new Http1Request(this, request, response, facts)
-    this.#current = inbound
-    try {
-      this.#context.onRequest(inbound)
-    } catch (cause) {
-      this.#context.log.error({ err: cause }, 'handling a request threw')
-      inbound.abort(new CrankerError('CRANKER_ERR_INTERNAL', 'handling the request threw', { cause }))
-    }
+    this.run(new Http1Request(this, request, response, facts))
   }
 
   #next(): void {

@@ -1,16 +1,16 @@
 import type { RawHeaders, ResponseHead } from '../../protocol/head.js'
 import { CrankerError } from '../../protocol/errors.js'
+import { announcedTrailers } from '../../protocol/trailers.js'
+import { lists } from '../../protocol/upgrade.js'
 import { errorAnswer } from '../responses.js'
 import { v7 as uuidv7 } from 'uuid'
 import type { ClientMessage, ClientResponse } from './client-message.js'
 import type { ClientConnection } from './connection.js'
 import { hasContentLength, hasFraming, interimText, mayHaveBody } from './framing.js'
-import type { InboundHandler, InboundRequest } from './inbound.js'
+import { type InboundHandler, type InboundRequest, MAX_INFOS, nobody } from './inbound.js'
 import { PresenceProbe } from './presence-probe.js'
 import type { Refusal, RequestFacts } from './validity.js'
 
-/** Interim responses (RFC 9110 §15.2) passed on per request: nobody needs more, and they are not under backpressure. */
-const MAX_INFOS = 16
 /** A client that ends its side this soon after its body has only finished sending (`nc -N`). */
 const HALF_CLOSE_MS = 1_000
 
@@ -19,14 +19,6 @@ const ONE_WRITE_BYTES = 4 * 1024
 
 /** Nothing is sent in these states yet: `open`, `held`. Then `sending`, `ended` (all handed to node) and `over`. */
 type State = 'open' | 'held' | 'sending' | 'ended' | 'over'
-
-const nobody: InboundHandler = {
-  onBody: () => undefined,
-  onBodyEnd: () => undefined,
-  onTaken: () => undefined,
-  onGone: () => undefined,
-  onFinished: () => undefined,
-}
 
 /** One HTTP/1.x request and its response. Its connection runs one at a time. */
 export class Http1Request implements InboundRequest {
@@ -40,6 +32,7 @@ export class Http1Request implements InboundRequest {
   readonly hasBody: boolean
   readonly contentLength: number | undefined
   readonly expectsContinue: boolean
+  readonly upgrade: boolean = false
   handler: InboundHandler = nobody
 
   readonly #connection: ClientConnection
@@ -52,6 +45,8 @@ export class Http1Request implements InboundRequest {
   #infos = 0
   #bodyEnded = 0
   #hasLength = false
+  /** The response has chunks, and its client can take a trailer section behind them. */
+  #canTrail = false
   /** The response has neither content-length nor chunks: its end is the end of the connection. */
   #closeDelimited = false
   #sizes: number[] | undefined
@@ -122,7 +117,7 @@ export class Http1Request implements InboundRequest {
     })
     request.on('end', () => {
       this.#bodyEnded = performance.now()
-      if (this.#receiving()) this.handler.onBodyEnd()
+      if (this.#receiving()) this.handler.onBodyEnd(this.#requestTrailers())
     })
   }
 
@@ -158,6 +153,7 @@ export class Http1Request implements InboundRequest {
     this.#state = 'held'
     this.#probe?.stop()
     this.#hasLength = hasContentLength(head.headers)
+    this.#canTrail = !this.#hasLength && this.httpVersion !== '1.0' && this.#wantsTrailers(head)
     this.#closeDelimited = !this.#hasLength && this.httpVersion === '1.0' && mayHaveBody(this.method, head.status)
     process.nextTick(flushHeld, this)
   }
@@ -173,12 +169,13 @@ export class Http1Request implements InboundRequest {
     if (this.#state === 'sending') this.#send(chunk)
   }
 
-  end(): void {
+  end(trailers?: RawHeaders): void {
     if (this.#state !== 'held' && this.#state !== 'sending') return
     const held = this.#held
     this.#held = undefined
     this.#state = 'ended'
     if (this.#bodyUnread()) this.#connection.linger(this.#request)
+    if (trailers !== undefined && this.#canTrail) this.#response.addTrailers(pairs(trailers))
     if (held === undefined) this.#response.end()
     else if (this.#hasLength && held.length <= ONE_WRITE_BYTES) this.#endInOneWrite(held)
     else this.#response.end(held)
@@ -202,8 +199,10 @@ export class Http1Request implements InboundRequest {
     this.#state = 'sending'
     const held = this.#held
     this.#held = undefined
-    if (held === undefined) this.#response.flushHeaders()
-    else this.#send(held)
+    if (held !== undefined) return this.#send(held)
+    // A head is octets, but node writes one that it flushes without a body in the connection's own encoding.
+    this.#connection.socket.setDefaultEncoding('latin1')
+    this.#response.flushHeaders()
   }
 
   /** The response is handed over whole. */
@@ -261,6 +260,18 @@ export class Http1Request implements InboundRequest {
     this.#response.end()
   }
 
+  /** RFC 9110 §6.5.1: the client said that it takes them, or the service that they are there. */
+  #wantsTrailers(head: ResponseHead): boolean {
+    if (!mayHaveBody(this.method, head.status)) return false
+    return announcedTrailers(head.headers) !== undefined || lists(this.headers, 'te', 'trailers')
+  }
+
+  /** Those that were announced: others may be dropped (RFC 9110 §6.5.1), and most often are an attempt at something. */
+  #requestTrailers(): RawHeaders | undefined {
+    const { rawTrailers } = this.#request
+    return rawTrailers.length > 0 && announcedTrailers(this.headers) !== undefined ? rawTrailers : undefined
+  }
+
   #receiving(): boolean {
     return this.#state !== 'ended' && this.#state !== 'over'
   }
@@ -313,6 +324,13 @@ export class Http1Request implements InboundRequest {
 
 function onResponseFinish(this: ClientResponse): void {
   this.owner?.finished()
+}
+
+/** As node wants them. */
+function pairs(fields: RawHeaders): [string, string][] {
+  const list: [string, string][] = []
+  for (let i = 0; i + 1 < fields.length; i += 2) list.push([fields[i] as string, fields[i + 1] as string])
+  return list
 }
 
 function flushHeld(request: Http1Request): void {

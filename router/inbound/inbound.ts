@@ -19,7 +19,7 @@ export interface InboundRequest {
   readonly authority: string
   /** All field lines as they came. */
   readonly headers: RawHeaders
-  /** `1.0` or `1.1` (later `2.0`). */
+  /** `1.0`, `1.1` or `2.0`. */
   readonly httpVersion: string
   /** The client speaks TLS to us. */
   readonly secure: boolean
@@ -32,6 +32,13 @@ export interface InboundRequest {
   readonly contentLength: number | undefined
   /** The client waits for 100 (Continue). `start()` sends it. */
   readonly expectsContinue: boolean
+  /**
+   * The client asks for an upgrade to `websocket` and may be answered with 101; `hasBody` is false. After
+   * `respond(101)` this is a raw duplex: `start()` lets the client's bytes flow, what it sent early first, `onBodyEnd`
+   * says that it has finished sending, `end()` that we have; `abort()` cuts. `onFinished` comes when both sides have
+   * ended and the connection is gone.
+   */
+  readonly upgrade: boolean
 
   /** Calls arrive here from now on. Set at once; the body does not flow before `start()`. */
   handler: InboundHandler
@@ -44,15 +51,18 @@ export interface InboundRequest {
   /** Interim response (103); not sent to HTTP/1.0 clients, nor after the final head. */
   info(head: ResponseHead): void
   /**
-   * The final head: end-to-end fields, already chosen by the proxy. Held back until the end of the turn, so that it
-   * leaves together with the first `write` or `end`.
+   * The final head: end-to-end fields, already chosen by the proxy, and those of the upgrade if it is a 101. Held back
+   * until the end of the turn, so that it leaves together with the first `write` or `end`.
    * @throws CrankerError CRANKER_ERR_BAD_RESPONSE when it cannot be sent as a valid message; nothing was sent then.
    */
   respond(head: ResponseHead): void
   /** `handler.onTaken(n)` reports what the client's socket has taken: whoever writes more is bound by that. */
   write(chunk: Buffer): void
-  /** The response is complete. What is left of the request body is discarded by the inbound side. */
-  end(): void
+  /**
+   * The response is complete. What is left of the request body is discarded by the inbound side. `trailers`, already
+   * chosen by the proxy, are dropped where the client cannot take them.
+   */
+  end(trailers?: RawHeaders): void
   /**
    * Ends the request with an error; the handler hears nothing more. Before `respond()` it is answered, and the status
    * is returned; after it the response is cut so that the client sees that it is broken.
@@ -63,13 +73,25 @@ export interface InboundRequest {
 export interface InboundHandler {
   /** The proxy says `resume()`/`pause()`; there is no per-chunk acknowledgement on this side. Not after `end()`. */
   onBody(chunk: Buffer): void
-  /** The request is complete; trailers are dropped. Not after `end()`. */
-  onBodyEnd(): void
+  /** The request is complete. `trailers` as they came, if any. Not after `end()`. */
+  onBodyEnd(trailers?: RawHeaders): void
   onTaken(bytes: number): void
   /** The client left, was too slow or broke HTTP, and has been dealt with; at most once, last call. */
   onGone(error: CrankerError): void
   /** The response was handed to the client whole; last call. */
   onFinished(): void
+}
+
+/** Interim responses (RFC 9110 §15.2) passed on per request: nobody needs more, and they are not under backpressure. */
+export const MAX_INFOS = 16
+
+/** Hears nothing: whoever has answered a request itself has nobody to tell. */
+export const nobody: InboundHandler = {
+  onBody: () => undefined,
+  onBodyEnd: () => undefined,
+  onTaken: () => undefined,
+  onGone: () => undefined,
+  onFinished: () => undefined,
 }
 
 /** The receiver of every valid request. Must set `handler` before it returns. */

@@ -1,56 +1,70 @@
 /**
  * node hands a request with `Upgrade` over raw, whatever the token (Java's HttpClient sends `Upgrade: h2c` with every
  * request of a new client). Without a listener its parser would swallow what was pipelined behind such a request. Only
- * `websocket` asks for an upgrade here; a server may ignore any other (RFC 9110 §7.8), so the request is put back in
- * front of the socket without that field, and parsed again as an ordinary one, body, keep-alive and all.
+ * a GET for `websocket` without a body is an upgrade here (http1-upgrade.ts); a server may ignore any other (RFC 9110
+ * §7.8), so the request is put back in front of the socket without that field, and parsed again as an ordinary one,
+ * body, keep-alive and all.
  */
 import type { EventEmitter } from 'node:events'
-import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
-import { CrankerError } from '../../protocol/errors.js'
+import { lists, upgradesToWebSocket } from '../../protocol/upgrade.js'
+import { type ClientMessage, ClientResponse } from './client-message.js'
 import type { ClientConnection } from './connection.js'
-
-/** RFC 9110 §7.8: a list of protocols, without regard to case. */
-export function asksForWebSocket(headers: readonly string[]): boolean {
-  for (let i = 0; i + 1 < headers.length; i += 2) {
-    if ((headers[i] as string).toLowerCase() !== 'upgrade') continue
-    const protocols = (headers[i + 1] as string).toLowerCase().split(',')
-    if (protocols.some((protocol) => protocol.trim() === 'websocket')) return true
-  }
-  return false
-}
+import { Http1Upgrade } from './http1-upgrade.js'
+import { checkRequest, Refusal, type RequestFacts } from './validity.js'
 
 export function handleUpgrade(
   server: EventEmitter,
   connection: ClientConnection,
-  request: IncomingMessage,
+  request: ClientMessage,
   rest: Buffer,
 ): void {
-  if (asksForWebSocket(request.rawHeaders)) {
-    connection.refuse(
-      new CrankerError('CRANKER_ERR_NOT_IMPLEMENTED', 'WebSocket requests are not carried.', {
-        initiator: 'caller',
-        delivered: 'no',
+  connection.whenIdle(() => {
+    const { socket } = connection
+    // The keep-alive time of the request before would run on.
+    socket.setTimeout(0)
+    const facts = upgradeFacts(request)
+    if (facts === undefined) {
+      giveBack(server, socket, Buffer.concat([Buffer.from(withoutUpgrade(request), 'latin1'), rest]))
+      return
+    }
+    connection.run(
+      new Http1Upgrade({
+        connection,
+        request,
+        response: new ClientResponse(request),
+        facts,
+        early: rest,
+        last: lists(request.rawHeaders, 'connection', 'close'),
+        giveBack: (early) => giveBack(server, socket, early),
       }),
     )
-    return
-  }
-  connection.whenIdle(() => parseAgain(server, connection.socket, request, rest))
+  })
 }
 
-function parseAgain(server: EventEmitter, socket: Socket, request: IncomingMessage, rest: Buffer): void {
+/** Undefined: no upgrade, or a request that is to be refused, in the ordinary way. */
+function upgradeFacts(request: ClientMessage): RequestFacts | undefined {
+  // RFC 6455 §4.1; RFC 9110 §7.8: HTTP/1.0 knows no upgrade.
+  if (request.method !== 'GET' || request.httpVersion !== '1.1') return undefined
+  if (!upgradesToWebSocket(request.rawHeaders)) return undefined
+  const facts = checkRequest(request as ClientMessage & { method: string; url: string })
+  // A body would have to be read before the protocol is switched. Nobody sends one, but to disagree about its end.
+  return facts instanceof Refusal || facts.hasBody ? undefined : facts
+}
+
+function withoutUpgrade(request: ClientMessage): string {
   let text = `${request.method ?? ''} ${request.url ?? ''} HTTP/${request.httpVersion}\r\n`
   const { rawHeaders } = request
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
     const name = rawHeaders[i] as string
     if (name.toLowerCase() !== 'upgrade') text += `${name}: ${rawHeaders[i + 1] as string}\r\n`
   }
-  // The keep-alive time of the request before would run on.
-  socket.setTimeout(0)
-  socket.unshift(Buffer.concat([Buffer.from(`${text}\r\n`, 'latin1'), rest]))
-  server.emit(connectionEvent(socket), socket)
+  return `${text}\r\n`
 }
 
-function connectionEvent(socket: Socket): string {
-  return 'encrypted' in socket ? 'secureConnection' : 'connection'
+/** To the HTTP server, as a connection on which these bytes come first. */
+function giveBack(server: EventEmitter, socket: Socket, bytes: Buffer): void {
+  if (bytes.length > 0) socket.unshift(bytes)
+  server.emit('connection', socket)
+  socket.resume()
 }

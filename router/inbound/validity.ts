@@ -1,4 +1,7 @@
-/** What node:http lets through and must not pass: RFC 9112 checks on a parsed request, in one pass over its fields. */
+/**
+ * What node lets through and must not pass: RFC 9110 and RFC 9112 checks on a parsed request, in one pass over its
+ * fields. HTTP/2 requests come here as HTTP/1.1 would write them, see http2-head.ts.
+ */
 import { CrankerError, type ErrorCode } from '../../protocol/errors.js'
 import type { RawHeaders } from '../../protocol/head.js'
 import { MAX_HEAD_FIELDS } from '../../protocol/limits.js'

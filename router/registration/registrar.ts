@@ -5,6 +5,7 @@ import type { Link } from '../../protocol/link.js'
 import type { Logger } from '../../protocol/logger.js'
 import type { Capabilities, ProtocolVersion, SessionEnd } from '../../protocol/session.js'
 import { createRouterSession } from '../../protocol/sessions.js'
+import { traced } from '../../protocol/traced-link.js'
 import type { DeregistrationInfo } from '../events.js'
 import type { ResolvedRouterOptions } from '../options.js'
 import type { Registry } from '../routing/registry.js'
@@ -13,7 +14,7 @@ import { Registered, type Registrant } from './registered.js'
 
 export type RegistrarOptions = Pick<
   ResolvedRouterOptions,
-  'maxStreams' | 'maxHeadSize' | 'pingInterval' | 'deadAfter' | 'maxSocketsPerIdentity'
+  'maxStreams' | 'maxHeadSize' | 'pingInterval' | 'deadAfter' | 'maxSocketsPerIdentity' | 'traceFrames'
 >
 
 /** Calls must not throw. */
@@ -77,11 +78,12 @@ export class Registrar {
       onEnd: (each, end) => this.#onEnd(each, end),
       onGoaway: (each, reason) => this.#log.debug({ ...describe(each), reason }, 'connector drains a socket'),
     })
-    const { maxStreams, maxHeadSize, pingInterval, deadAfter } = this.#options
+    const { maxStreams, maxHeadSize, pingInterval, deadAfter, traceFrames: tracer } = this.#options
+    const { socketID } = registered
     const session = createRouterSession(
       version,
       {
-        link,
+        link: traced(link, { tracer, version, socketID, side: 'router' }),
         clock: this.#clock,
         log: this.#log,
         capabilities,

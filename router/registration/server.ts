@@ -10,6 +10,7 @@ import { registrationKind } from '../../protocol/registration.js'
 import { LinkServer } from '../../protocol/ws-link.js'
 import { listen } from '../listen.js'
 import type { ResolvedRouterOptions } from '../options.js'
+import type { Certificates } from '../tls/certificates.js'
 import { NO_WEBSOCKET, NOT_HERE, ONLY_GET, readHandshake, remoteAddress } from './handshake.js'
 import { type Refusal, refusalFields, refusalText, sendRefusal } from './refusal.js'
 import type { Registrar } from './registrar.js'
@@ -17,7 +18,7 @@ import { Throttle } from './throttle.js'
 
 export type RegistrationServerOptions = Pick<
   ResolvedRouterOptions,
-  'registrationHost' | 'registrationPort' | 'registrationTls' | 'protocols'
+  'registrationHost' | 'registrationPort' | 'protocols'
 >
 
 /** Largest head of a registration: room for a token or two. */
@@ -47,7 +48,13 @@ export class RegistrationServer {
 
   constructor(
     options: RegistrationServerOptions,
-    deps: { readonly registrar: Registrar; readonly clock: Clock; readonly log: Logger },
+    deps: {
+      readonly registrar: Registrar
+      readonly clock: Clock
+      readonly log: Logger
+      /** Undefined: plain. */
+      readonly certificates: Certificates | undefined
+    },
   ) {
     this.#options = options
     this.#registrar = deps.registrar
@@ -60,11 +67,8 @@ export class RegistrationServer {
       connectionsCheckingInterval: 1_000,
       noDelay: true,
     }
-    const tls = options.registrationTls
-    this.#server =
-      tls === undefined
-        ? createServer(limits)
-        : createTlsServer({ ...limits, ...tls, handshakeTimeout: HANDSHAKE_TIMEOUT_MS, ALPNProtocols: ['http/1.1'] })
+    const { certificates } = deps
+    this.#server = certificates === undefined ? createServer(limits) : createSecureServer(limits, certificates)
     this.#server.maxConnections = MAX_CONNECTIONS
     this.#server.on('upgrade', (req, socket, head) => this.#onUpgrade(req, socket, head))
     this.#server.on('request', (req, res) => this.#onRequest(req, res))
@@ -186,4 +190,15 @@ function clientErrorRefusal(code: string | undefined): Refusal {
     default:
       return { status: 400, code: 'CRANKER_ERR_BAD_REQUEST', message: 'This is no HTTP/1.1 request.' }
   }
+}
+
+function createSecureServer(limits: ServerOptions, certificates: Certificates): Server {
+  const server = createTlsServer({
+    ...limits,
+    ...certificates.serverOptions,
+    handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
+    ALPNProtocols: ['http/1.1'],
+  })
+  certificates.serve(server)
+  return server
 }

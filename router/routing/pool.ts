@@ -1,4 +1,5 @@
-import type { RegisteredSession } from './source.js'
+import { CrankerError } from '../../protocol/errors.js'
+import type { Need, RegisteredSession } from './source.js'
 import { type WaitingContext, WaitingQueue } from './waiting.js'
 
 /** The sockets of one route in one domain, and the requests that wait for one of them. */
@@ -58,11 +59,12 @@ export class Pool {
 
   /**
    * Nobody overtakes those who wait. `not` has just refused: the reason is most often its connector's (a service out of
-   * reach, a drain), and its other sockets would refuse too. They come last.
+   * reach, a drain), and its other sockets would refuse too. They come last. `need`: only a socket with that capability.
    */
-  take(not: RegisteredSession | undefined): RegisteredSession | undefined {
+  take(not: RegisteredSession | undefined, need: Need | undefined): RegisteredSession | undefined {
     if (this.queue.size > 0) return undefined
-    return (not === undefined ? undefined : this.#choose(not, not.connectorInstanceID)) ?? this.#choose(not)
+    const other = not === undefined ? undefined : this.#choose(need, not, not.connectorInstanceID)
+    return other ?? this.#choose(need, not)
   }
 
   /** Looks after those who wait, after the current call: a session is never re-entered from its own events. */
@@ -74,15 +76,35 @@ export class Pool {
 
   #pump(): void {
     this.#pumping = false
-    for (let first = this.queue.first; first !== undefined; first = this.queue.first) {
-      const chosen = this.#choose(undefined)
-      if (chosen === undefined) return
-      first.succeed(chosen)
+    this.#failHopeless()
+    // Whoever needs what no socket with room has does not hold up the others, but those who need the same.
+    let stuck: readonly Need[] = []
+    for (const waiting of this.queue) {
+      const { need } = waiting
+      if (need !== undefined && stuck.includes(need)) continue
+      const chosen = this.#choose(need)
+      if (chosen !== undefined) waiting.succeed(chosen)
+      else if (need === undefined) return
+      else stuck = [...stuck, need]
     }
   }
 
+  /** There are sockets, and none has what these need: waiting would not help. */
+  #failHopeless(): void {
+    if (this.#members.size === 0) return
+    for (const waiting of this.queue) {
+      const { need } = waiting
+      if (need !== undefined && !this.#has(need)) waiting.fail(unmet(need))
+    }
+  }
+
+  #has(need: Need): boolean {
+    for (const { session } of this.#members) if (session.capabilities[need]) return true
+    return false
+  }
+
   /** The fewest requests in flight, whatever the version; the search starts behind the last choice, so ties rotate. */
-  #choose(not: RegisteredSession | undefined, notOf?: string): RegisteredSession | undefined {
+  #choose(need: Need | undefined, not?: RegisteredSession, notOf?: string): RegisteredSession | undefined {
     const candidates = this.#candidates
     const length = candidates.length
     let best: RegisteredSession | undefined
@@ -95,11 +117,25 @@ export class Pool {
       const load = session.load
       if (load >= bestLoad || load >= session.capacity || !session.accepting || candidate === not) continue
       if (notOf !== undefined && candidate.connectorInstanceID === notOf) continue
+      if (need !== undefined && !session.capabilities[need]) continue
       best = candidate
       bestLoad = load
       this.#next = at + 1
       if (load === 0) break
     }
     return best
+  }
+}
+
+function unmet(need: Need): CrankerError {
+  switch (need) {
+    case 'upgrade':
+      return new CrankerError('CRANKER_ERR_NO_UPGRADE', 'No connector of this route carries WebSockets.', {
+        delivered: 'no',
+      })
+    case 'trailers':
+      return new CrankerError('CRANKER_ERR_NO_TRAILERS', 'No connector of this route carries trailers.', {
+        delivered: 'no',
+      })
   }
 }

@@ -4,7 +4,7 @@ import type { Logger } from '../../protocol/logger.js'
 import type { ResolvedRouterOptions } from '../options.js'
 import { Domains } from './domains.js'
 import { Pool } from './pool.js'
-import type { RegisteredSession, SessionSource, SessionWaiter } from './source.js'
+import type { Need, RegisteredSession, SessionSource, SessionWaiter } from './source.js'
 import { type WaitingContext, WaitingQueue } from './waiting.js'
 
 export type RegistryOptions = Pick<
@@ -87,16 +87,16 @@ export class Registry implements SessionSource {
     if (pool.size === 0) this.#tidyLater()
   }
 
-  take(host: string, path: string, not?: RegisteredSession): RegisteredSession | undefined {
-    return this.#domains.find(host, path)?.take(not)
+  take(host: string, path: string, not?: RegisteredSession, need?: Need): RegisteredSession | undefined {
+    return this.#domains.find(host, path)?.take(not, need)
   }
 
-  wait(host: string, path: string, waiter: SessionWaiter): () => void {
+  wait(host: string, path: string, waiter: SessionWaiter, need?: Need): () => void {
     const pool = this.#domains.find(host, path)
     const refusal = this.#refusal(pool)
     if (refusal !== undefined) return this.#failSoon(waiter, refusal)
     const ms = this.#options.connectorWait
-    const waiting = (pool?.queue ?? this.#lobby).add(host, path, waiter, ms)
+    const waiting = (pool?.queue ?? this.#lobby).add({ host, path, need }, waiter, ms)
     pool?.wake()
     return () => waiting.cancel()
   }

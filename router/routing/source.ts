@@ -1,5 +1,5 @@
 import type { CrankerError } from '../../protocol/errors.js'
-import type { RouterSession } from '../../protocol/session.js'
+import type { Capabilities, RouterSession } from '../../protocol/session.js'
 
 /** A tunnel socket as the router knows it, with who registered it. */
 export interface RegisteredSession {
@@ -13,18 +13,22 @@ export interface RegisteredSession {
   readonly socketID: string
 }
 
+/** What of a socket a request may depend on; it is never given to one without. */
+export type Need = keyof Pick<Capabilities, 'upgrade' | 'trailers'>
+
 /** Where the proxy gets a socket for a request. */
 export interface SessionSource {
   /**
    * The socket with the fewest running requests for this host and path, or undefined if none has room now or others
-   * wait already: then `wait`. `not`: one that has just refused this request.
+   * wait already: then `wait`. `not`: one that has just refused this request. `need`: only a socket with that capability.
    */
-  take(host: string, path: string, not?: RegisteredSession): RegisteredSession | undefined
+  take(host: string, path: string, not?: RegisteredSession, need?: Need): RegisteredSession | undefined
   /**
    * Waits for a socket. Exactly one of the waiter's methods is called, never before this returns, unless the returned
-   * function (cancel: the client left) is called first. Fails with NO_ROUTE, NO_SOCKET, BUSY or DRAINING.
+   * function (cancel: the client left) is called first. Fails with NO_ROUTE, NO_SOCKET, NO_UPGRADE, NO_TRAILERS,
+   * BUSY or DRAINING.
    */
-  wait(host: string, path: string, waiter: SessionWaiter): () => void
+  wait(host: string, path: string, waiter: SessionWaiter, need?: Need): () => void
 }
 
 export interface SessionWaiter {

@@ -1,7 +1,7 @@
 import type { Clock, Timer } from '../../protocol/clock.js'
 import { CrankerError } from '../../protocol/errors.js'
 import type { Logger } from '../../protocol/logger.js'
-import type { RegisteredSession, SessionWaiter } from './source.js'
+import type { Need, RegisteredSession, SessionWaiter } from './source.js'
 
 /** What all queues of a router share. */
 export interface WaitingContext {
@@ -11,19 +11,29 @@ export interface WaitingContext {
   total: number
 }
 
+/** What a request needs of the socket that it waits for. */
+export interface Wanted {
+  readonly host: string
+  readonly path: string
+  readonly need: Need | undefined
+}
+
 /** A request that waits for a socket: in exactly one queue until it is settled. */
 export class Waiting {
   readonly host: string
   readonly path: string
   queue: WaitingQueue
+  /** Only a socket with this capability will do. */
+  readonly need: Need | undefined
   readonly #waiter: SessionWaiter
   readonly #context: WaitingContext
   readonly #timer: Timer
   #settled = false
 
-  constructor(host: string, path: string, waiter: SessionWaiter, queue: WaitingQueue, ms: number) {
-    this.host = host
-    this.path = path
+  constructor(wanted: Wanted, waiter: SessionWaiter, queue: WaitingQueue, ms: number) {
+    this.host = wanted.host
+    this.path = wanted.path
+    this.need = wanted.need
     this.queue = queue
     this.#waiter = waiter
     this.#context = queue.context
@@ -77,13 +87,13 @@ export class WaitingQueue {
     return this.#members.size
   }
 
-  get first(): Waiting | undefined {
-    for (const waiting of this.#members) return waiting
-    return undefined
+  /** In the order in which they came; those that settle meanwhile are left out. */
+  [Symbol.iterator](): Iterator<Waiting> {
+    return this.#members.values()
   }
 
-  add(host: string, path: string, waiter: SessionWaiter, ms: number): Waiting {
-    const waiting = new Waiting(host, path, waiter, this, ms)
+  add(wanted: Wanted, waiter: SessionWaiter, ms: number): Waiting {
+    const waiting = new Waiting(wanted, waiter, this, ms)
     this.#members.add(waiting)
     return waiting
   }

@@ -1,7 +1,7 @@
 /** A thousand routes: each request reaches its own, whatever else is registered. */
 import { describe, expect, it } from 'vitest'
-import { createConnector } from '../../connector/index.js'
 import { fetchRaw } from '../support/http-client.js'
+import { createConnector } from '../support/implementations.js'
 import { startPair, versions } from '../support/pair.js'
 
 const COUNT = 1_000

@@ -3,7 +3,7 @@ import { connect } from 'node:net'
 import { Readable } from 'node:stream'
 import { gzipSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
-import { fetchRaw } from '../support/http-client.js'
+import { fetchRaw, open, readAll } from '../support/http-client.js'
 import { usePair, fleets } from '../support/pair.js'
 
 describe.each(fleets)('messages over %s', (version) => {
@@ -160,6 +160,19 @@ describe.each(fleets)('messages over %s', (version) => {
     })
     const res = await fetchRaw({ port: pair.port, headers: ['X-Octets', octets] })
     expect(res.field('x-back')).toEqual([octets])
+  })
+
+  it('keeps 8-bit field values of a response head that comes before its body', async () => {
+    let end = (): void => {}
+    pair.serve((_req, { socket }) => {
+      // By hand: node would write a head that it flushes as UTF-8. It cannot answer on this connection after that.
+      const head = 'HTTP/1.1 200 OK\r\nX-Back: caf\xe9\r\nConnection: close\r\nContent-Length: 1\r\n\r\n'
+      socket?.write(head, 'latin1')
+      end = () => void socket?.end('x')
+    })
+    const { response } = await open({ port: pair.port })
+    end()
+    expect([response.headers['x-back'], String(await readAll(response))]).toEqual(['caf\xe9', 'x'])
   })
 
   it('keeps empty values', async () => {

@@ -6,6 +6,7 @@ import type { IncomingMessage } from 'node:http'
 import { describe, expect, it } from 'vitest'
 import { certificate } from '../support/certificate.js'
 import { readAll } from '../support/http-client.js'
+import { createConnector } from '../support/implementations.js'
 import { type Pair, startPair, type Version, versions } from '../support/pair.js'
 
 const MiB = 1024 * 1024
@@ -79,7 +80,6 @@ describe.each(versions)('wss and https over %s', (version) => {
 
   it('are not spoken with a router whose certificate cannot be checked', async () => {
     await using pair = await startPair({ version, connect: false, router: { tls: certificate } })
-    const { createConnector } = await import('../../connector/index.js')
     await using connector = await createConnector({
       routers: `wss://127.0.0.1:${String(pair.router.address.registration.port)}`,
       route: '*',

@@ -123,13 +123,15 @@ describe('requests', () => {
     expect(seen).toEqual(['GET /1  -', 'GET /2  -', 'POST /3 abc -', 'GET /4  -', 'GET /5  -'])
   })
 
-  it('for a WebSocket are answered 501, after those before them', async () => {
-    const client = await start({ play: answerOk })
+  it('for a WebSocket are answered 501 where those are switched off, in their turn, and the connection goes on', async () => {
+    const client = await start({ play: answerOk, webSockets: false })
     client.write(
-      'GET /1 HTTP/1.1\r\nHost: a\r\n\r\nGET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: WebSocket\r\n\r\n',
+      'GET /1 HTTP/1.1\r\nHost: a\r\n\r\nGET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: WebSocket\r\n\r\n' +
+        'GET /3 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n',
     )
     expect((await client.response()).status).toBe(200)
     expect((await client.response()).status).toBe(501)
+    expect((await client.response()).status).toBe(200)
     expect(await client.closed()).toBe('fin')
   })
 })

@@ -34,9 +34,11 @@ describe('the packed package', () => {
     expect(paths).toContain('dist/router/index.js')
     expect(paths).toContain('dist/connector/index.d.ts')
     expect(paths).toContain('LICENSE')
-    expect(paths.filter((path) => /^(?:test|scripts|\.ci|node_modules)\/|\.tsbuildinfo$|\.built$/.test(path))).toEqual(
-      [],
-    )
+    expect(
+      paths.filter((path) =>
+        /^(?:test\/(?!vectors\/[\w-]+\.json$)|scripts\/|\.ci\/|node_modules\/)|\.tsbuildinfo$|\.built$/.test(path),
+      ),
+    ).toEqual([])
   })
 
   it.each(['cranker', 'cranker-router', 'cranker-connector'])('runs %s', async (name) => {
@@ -59,6 +61,14 @@ describe('the packed package', () => {
       `,
     )
     expect((await run(process.execPath, ['embed.mjs'], { cwd: project })).stdout).toBe('from the app: /my-service/x\n')
+  })
+
+  it('has the test vectors', async () => {
+    const source = `import { createRequire } from 'node:module'
+       const { frames } = createRequire(import.meta.url)('cranker/vectors/v3-frames.json')
+       console.log(frames.length > 10)`
+    await writeFile(join(project, 'vectors.mjs'), source)
+    expect((await run(process.execPath, ['vectors.mjs'], { cwd: project })).stdout).toBe('true\n')
   })
 
   it('has types that resolve without any other package', async () => {

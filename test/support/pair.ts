@@ -3,8 +3,9 @@ import { once } from 'node:events'
 import { createServer, type RequestListener, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll } from 'vitest'
-import { createConnector, type Connector, type ConnectorOptions } from '../../connector/index.js'
-import { createRouter, type Router, type RouterOptions } from '../../router/index.js'
+import type { Connector, ConnectorOptions } from '../../connector/index.js'
+import type { Router, RouterOptions } from '../../router/index.js'
+import { createConnector, createRouter } from './implementations.js'
 
 export const versions = ['1.0', '3.0'] as const
 export type Version = (typeof versions)[number]

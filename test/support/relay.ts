@@ -18,6 +18,8 @@ export interface RelayDirection {
 export interface RelayOptions extends RelayDirection {
   /** Port on 127.0.0.1 that connections are relayed to. */
   readonly to: number
+  /** Port to listen on. Default: a free one. */
+  readonly port?: number
   /** From the one who connected to the one behind; overrides what is given for both directions. */
   readonly up?: RelayDirection
   /** From the one behind to the one who connected. */
@@ -48,11 +50,11 @@ export class Relay {
     server.on('connection', (socket: Socket) => this.#accept(socket))
   }
 
-  /** Listens on a free port of 127.0.0.1. */
+  /** Listens on 127.0.0.1. */
   static async start(options: RelayOptions): Promise<Relay> {
     const server = createServer({ allowHalfOpen: true, noDelay: true })
     const relay = new Relay(server, options)
-    server.listen(0, '127.0.0.1')
+    server.listen(options.port ?? 0, '127.0.0.1')
     await once(server, 'listening')
     return relay
   }

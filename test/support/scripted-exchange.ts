@@ -18,6 +18,8 @@ export type ExchangeCall =
  */
 export class ScriptedExchange implements ResponseExchange {
   readonly id = 1
+  upgrade = false
+  carriesTrailers = true
   readonly calls: ExchangeCall[] = []
   /** What `write` answers. */
   room = true

@@ -10,6 +10,10 @@ export interface AcceptOptions {
   readonly subprotocol?: string
   /** Value of `Cranker-Extensions` on the 101. */
   readonly extensions?: string
+  /** Further header lines of the 101. */
+  readonly headers?: readonly string[]
+  /** Largest message that is read; a larger one ends the socket with 1009. */
+  readonly maxPayload?: number
 }
 
 /** One handshake request, waiting for its answer. */
@@ -42,10 +46,12 @@ export class Attempt {
     const server = new WebSocketServer({
       noServer: true,
       clientTracking: false,
+      ...(options.maxPayload === undefined ? {} : { maxPayload: options.maxPayload }),
       handleProtocols: () => options.subprotocol ?? false,
     })
     server.on('headers', (lines) => {
       if (options.extensions !== undefined) lines.push(`Cranker-Extensions: ${options.extensions}`)
+      lines.push(...(options.headers ?? []))
     })
     let accepted: WebSocket | undefined
     server.handleUpgrade(this.req, this.#socket, this.#head, (ws) => (accepted = ws))

@@ -5,10 +5,11 @@ import { CrankerError, type ErrorCode } from '../../protocol/errors.js'
 import { headerValue, type RawHeaders, type RequestHead } from '../../protocol/head.js'
 import { type Logger, silentLogger } from '../../protocol/logger.js'
 import type { Capabilities, RequestExchange, ResponseHandler, RouterSession } from '../../protocol/session.js'
-import { createPublicServer, type PublicServer, type PublicServerOptions } from '../../router/inbound/http1.js'
-import type { AccessEntry } from '../../router/options.js'
+import { createPublicServer, type PublicServer, type PublicServerOptions } from '../../router/inbound/public-server.js'
+import type { AccessEntry, TlsSource } from '../../router/options.js'
 import { Proxy, type ProxyOptions } from '../../router/proxy.js'
 import type { RegisteredSession, SessionSource, SessionWaiter } from '../../router/routing/source.js'
+import { Certificates } from '../../router/tls/certificates.js'
 
 /** Lets a test wait for something that it observes, woken by every call that is recorded. */
 class Observed {
@@ -232,6 +233,7 @@ export interface HttpSide {
 
 export interface HttpSideOptions extends Partial<PublicServerOptions>, Partial<Omit<ProxyOptions, 'accessLog'>> {
   readonly play?: (exchange: ScriptedExchange) => void
+  readonly tls?: TlsSource
   readonly clock?: Clock
   readonly log?: Logger
   /** False: no session, requests wait. */
@@ -260,6 +262,8 @@ export async function startHttpSide(options: HttpSideOptions = {}): Promise<Http
       forwardHost: true,
       trustedProxies: [],
       idleTimeout: 300_000,
+      upgradeIdleTimeout: 3_600_000,
+      webSockets: true,
       ...options,
       accessLog: (entry) => {
         access.push(entry)
@@ -275,6 +279,11 @@ export async function startHttpSide(options: HttpSideOptions = {}): Promise<Http
       keepAliveTimeout: 75_000,
       maxHeadSize: 65_536,
       maxConnections: 20_000,
+      http2: true,
+      http2Cleartext: false,
+      http2MaxStreams: 128,
+      webSockets: true,
+      certificates: options.tls === undefined ? undefined : new Certificates([options.tls]),
       viaName: 'cranker',
       log,
       ...options,

@@ -19,6 +19,7 @@ afterEach(async () => {
 export const targetOptions: TargetOptions = {
   idleTimeout: 300_000,
   targetConnectTimeout: 5_000,
+  targetProtocol: 'auto',
   targetMaxConnections: 256,
   maxHeadSize: 64 * 1024,
 }

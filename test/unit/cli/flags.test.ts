@@ -56,14 +56,14 @@ describe('the flags of the router', () => {
 
   it('leave every default to the library', async () => {
     const { logger, accessLog, ...options } = await router([])
-    expect(options).toEqual({ xForwarded: false, forwardHost: true })
+    expect(options).toMatchObject({ http2: true, http2Cleartext: false, xForwarded: false, forwardHost: true })
     expect(logger).toBe(quiet)
     expect(accessLog).toBeTypeOf('function')
     expect(resolveRouterOptions(options)).toEqual(resolveRouterOptions())
   })
 
   it('exist for every option that the library has a default for', async () => {
-    const flags = new Set<string>([...Object.keys(routerFlags), 'protocols', 'forward-host'])
+    const flags = new Set<string>([...Object.keys(routerFlags), 'protocols', 'forward-host', 'http2', 'web-sockets'])
     const missing = Object.keys(ROUTER_DEFAULTS).filter((option) => !flags.has(kebab(option)))
     expect(missing).toEqual([])
   })
@@ -76,12 +76,15 @@ describe('the flags of the router', () => {
     const pem = join(mkdtempSync(join(tmpdir(), 'cranker-flags-')), 'any.pem')
     writeFileSync(pem, '-----BEGIN ANYTHING-----\n')
     await expect(router(['--tls-cert', '/nonexistent.pem'])).rejects.toThrow('--tls-cert: "/nonexistent.pem": cannot')
-    await expect(router(['--tls-cert', pem])).rejects.toThrow('--tls-cert needs --tls-key too')
-    await expect(router(['--registration-tls-key', pem])).rejects.toThrow('needs --registration-tls-cert too')
+    await expect(router(['--tls-cert', pem])).rejects.toThrow('each --tls-cert needs a --tls-key')
+    await expect(router(['--registration-tls-key', pem])).rejects.toThrow('needs a --registration-tls-cert')
     const both = ['--tls-cert', pem, '--tls-key', pem]
     expect(await router([...both, '--registration-plain'])).toMatchObject({ registrationTls: false })
     const registration = ['--registration-tls-cert', pem, '--registration-tls-key', pem]
     await expect(router([...registration, '--registration-plain'])).rejects.toThrow('exclude each other')
+    await expect(router([...both, '--tls-cert', pem])).rejects.toThrow('in the same order')
+    const file = { certFile: pem, keyFile: pem }
+    expect(await router([...both, '--tls-cert', pem, '--tls-key', pem])).toMatchObject({ tls: [file, file] })
   })
 })
 

@@ -59,7 +59,7 @@ class Network {
   #answer(dialed: DialOptions, events: DialEvents): void {
     if (this.refusing) {
       const error = new CrankerError('CRANKER_ERR_REGISTRATION', 'refused')
-      events.onFailed({ error, status: 403, headers: [], noSubprotocol: false })
+      events.onFailed({ error, status: 403, headers: [] })
       return
     }
     const pair = linkPair()

@@ -18,7 +18,9 @@ function refusal(options: Partial<ConnectorOptions>): string {
 describe('connector options', () => {
   it('need no more than routers, a route and a target', () => {
     const options = resolveConnectorOptions(least)
-    expect(options.routes).toEqual([{ route: 'shop', domain: '*', target: 'http://localhost:3000' }])
+    expect(options.routes).toEqual([
+      { route: 'shop', domain: '*', target: 'http://localhost:3000', targetProtocol: 'auto' },
+    ])
     expect(options.window).toBe(connectorDefaults.window)
     expect(options.protocols).toEqual(['3.0', '1.0'])
     expect(options.instanceId).toMatch(/^[0-9a-f]{8}-/)

@@ -4,7 +4,7 @@ import type { AddressInfo, Socket } from 'node:net'
 import { WebSocket } from 'ws'
 import { afterEach, describe, expect, it } from 'vitest'
 import type { Link, LinkHandler } from '../../../protocol/link.js'
-import { dial, type DialFailure } from '../../../protocol/ws-dial.js'
+import { dial, type DialAnswer, type DialFailure } from '../../../protocol/ws-dial.js'
 import { LinkServer } from '../../../protocol/ws-link.js'
 
 type Call = [name: keyof LinkHandler, ...args: unknown[]]
@@ -277,9 +277,23 @@ describe('dialling', () => {
       )
     })
 
-  it('a router that echoes no subprotocol is told apart from other failures', async () => {
+  it('takes an answer without a subprotocol, although some were offered', async () => {
     const { url } = await listen(undefined)
-    expect(await failure(url, ['cranker_3.0'])).toMatchObject({ noSubprotocol: true, status: undefined })
+    const answer = await new Promise<DialAnswer>((resolve, reject) => {
+      dial(
+        { url, headers: [], subprotocols: ['cranker_3.0'] },
+        {
+          onOpen: (link, given) => {
+            link.terminate()
+            resolve(given)
+          },
+          onFailed: ({ error }) => {
+            reject(error)
+          },
+        },
+      )
+    })
+    expect(answer.subprotocol).toBeUndefined()
   })
 
   it('a refusal has its status, its fields and the start of its text', async () => {
@@ -288,7 +302,7 @@ describe('dialling', () => {
     await once(server, 'listening')
     cleanups.push(() => server.close())
     const got = await failure(new URL(`ws://127.0.0.1:${String((server.address() as AddressInfo).port)}/register/`))
-    expect(got).toMatchObject({ status: 503, noSubprotocol: false })
+    expect(got).toMatchObject({ status: 503 })
     expect(got.headers.map((h) => h.toLowerCase())).toContain('retry-after')
     expect(got.error.message).toContain('draining')
     expect(got.error.code).toBe('CRANKER_ERR_REGISTRATION')

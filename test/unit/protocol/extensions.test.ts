@@ -11,7 +11,7 @@ const names = (value: string | undefined): string[] => [...parseExtensions(value
 
 describe('Cranker-Extensions', () => {
   it('is a list of names', () => {
-    expect(formatExtensions()).toBe('trailers, refuse, goaway, informational, raw-target')
+    expect(formatExtensions()).toBe('trailers, refuse, goaway, informational, raw-target, upgrade')
     expect(names(formatExtensions())).toEqual(OUR_EXTENSIONS)
   })
 
@@ -59,11 +59,8 @@ describe('capabilities', () => {
       ...NO_CAPABILITIES,
       refuse: true,
       informational: true,
+      upgrade: true,
       rawTarget: true,
     })
-  })
-
-  it('do not include upgrade, which nothing here implements', () => {
-    expect(capabilitiesOf([...OUR_EXTENSIONS, 'upgrade'], parseExtensions('upgrade'), '3.0').upgrade).toBe(false)
   })
 })
