@@ -43,7 +43,7 @@ const versionComparison = [
 const defaultExport = { selector: 'ExportDefaultDeclaration', message: 'Named exports only.' }
 
 export default tseslint.config(
-  { ignores: ['dist', 'dist.*', 'coverage', 'node_modules', 'examples'] },
+  { ignores: ['dist', 'dist.*', 'coverage', '.interop', 'node_modules', 'examples'] },
   ...tseslint.configs.strictTypeChecked.map((config) => ({ ...config, files: ['**/*.ts'] })),
   {
     files: ['**/*.ts'],
@@ -68,7 +68,7 @@ export default tseslint.config(
     },
   },
   {
-    files: ['protocol/**/*.ts', 'router/**/*.ts', 'connector/**/*.ts'],
+    files: ['protocol/**/*.ts', 'router/**/*.ts', 'connector/**/*.ts', 'check/**/*.ts'],
     rules: { 'no-restricted-properties': ['error', ...processUse] },
   },
   {
@@ -104,6 +104,24 @@ export default tseslint.config(
       'no-restricted-syntax': ['error', defaultExport, ...versionComparison],
     },
   },
+  // check/*.ts and check/connector/*.ts: one more step up to get out of the folder.
+  ...['', '\\.\\./'].map((deeper) => ({
+    files: [deeper === '' ? 'check/*.ts' : 'check/*/**/*.ts'],
+    rules: {
+      '@typescript-eslint/no-restricted-imports': [
+        'error',
+        {
+          patterns: [
+            {
+              regex: `^\\.\\./${deeper}(?:router|connector|cli)/`,
+              message: 'The kit judges implementations, ours among them: it is made of none of them.',
+            },
+            { group: ['ws', ...OPERATOR_TOOLS], message: 'The kit needs protocol/ and Node, nothing else.' },
+          ],
+        },
+      ],
+    },
+  })),
   {
     files: ['cli/**/*.ts'],
     rules: forbid(only.ws, [['undici', 'find-my-way'], 'The commands only map flags to options.']),

@@ -19,7 +19,16 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 
-const SOURCES = ['protocol', 'router', 'connector', 'cli', 'tsconfig.json', 'tsconfig.build.json', 'package.json']
+const SOURCES = [
+  'protocol',
+  'router',
+  'connector',
+  'check',
+  'cli',
+  'tsconfig.json',
+  'tsconfig.build.json',
+  'package.json',
+]
 const STAMP = 'dist/.built'
 const LOCK = 'node_modules/.cranker-build-lock'
 /** A lock older than this was left by a process that died. */

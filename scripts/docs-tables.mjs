@@ -1,8 +1,9 @@
 /**
  * Rewrites the tables of flags in docs/router.md and docs/connector.md from the flags themselves (`npm run docs`), so
- * that the pages, `--help` and the code say the same.
+ * that the pages, `--help` and the code say the same. What it imports does that for docs/check.md.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
+import './check-tables.mjs'
 import { connectorFlags } from '../dist/cli/connector-flags.js'
 import { routerFlags } from '../dist/cli/router-flags.js'
 
@@ -11,10 +12,11 @@ const OPTIONS = {
   protocol: 'protocols',
   router: 'routers',
   route: 'route, routes',
-  'tls-cert': 'tls.cert',
-  'tls-key': 'tls.key',
-  'registration-tls-cert': 'registrationTls.cert',
-  'registration-tls-key': 'registrationTls.key',
+  'tls-cert': 'tls.certFile',
+  'tls-key': 'tls.keyFile',
+  'registration-tls-cert': 'registrationTls.certFile',
+  'registration-tls-key': 'registrationTls.keyFile',
+  'no-http2': 'http2: false',
   'registration-plain': 'registrationTls: false',
   'no-forward-host': 'forwardHost: false',
   'registration-header': 'registrationHeaders',

@@ -215,16 +215,8 @@ describe('a command that cannot run', () => {
       ['connector', '--router', 'ws://a', '--route', 'x'],
       'cranker connector: --route x has no target: add --target URL, or write --route x=URL. Try cranker connector --help.\n',
     ],
-    [
-      'cranker',
-      ['serve'],
-      'cranker: unknown command "serve": there are cranker router, cranker connector and cranker demo. Try cranker --help.\n',
-    ],
-    [
-      'cranker',
-      [],
-      'cranker: say which command: cranker router, cranker connector or cranker demo. Try cranker --help.\n',
-    ],
+    ['cranker', ['serve'], 'cranker: there is no command "serve". Try cranker --help.\n'],
+    ['cranker', [], 'cranker: say which command, such as cranker router. Try cranker --help.\n'],
   ]
   it.each(cases)('%s %j says why in one line and exits 2', async (name, args, line) => {
     const command = start(name, args)

@@ -3,7 +3,7 @@ import { EventEmitter, once } from 'node:events'
 import { Metadata, type ServiceError, status } from '@grpc/grpc-js'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { certificate } from '../support/certificate.js'
-import { EchoClient, EchoService } from '../support/grpc.js'
+import { EchoClient, EchoService, FAILURES } from '../support/grpc.js'
 import { Http2Client } from '../support/http2-client.js'
 import { type Pair, startPair } from '../support/pair.js'
 
@@ -34,7 +34,9 @@ describe.each(['h2c', 'TLS'])('gRPC over 3.0, the client over %s', (way) => {
     pair = await startPair({
       version: '3.0',
       target: target(),
-      router: tls ? { tls: { cert: certificate.cert, key: certificate.key }, registrationTls: false } : { http2Cleartext: true },
+      router: tls
+        ? { tls: { cert: certificate.cert, key: certificate.key }, registrationTls: false }
+        : { http2Cleartext: true },
       connector: { targetProtocol: 'http2' },
     })
     client = new EchoClient(pair.port, tls ? certificate.cert : undefined)
@@ -77,7 +79,7 @@ describe.each(['h2c', 'TLS'])('gRPC over 3.0, the client over %s', (way) => {
     expect(end.code).toBe(status.OK)
   })
 
-  it.each([status.NOT_FOUND, status.PERMISSION_DENIED, status.INTERNAL])(
+  it.each(FAILURES)(
     'carries the status %s of a response without a message, its text and its metadata',
     async (code) => {
       const error = await failure(client.unary('fail', String(code)))

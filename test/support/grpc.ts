@@ -37,6 +37,9 @@ export const echo = {
   never: method('never', false, false),
 } satisfies ServiceDefinition
 
+/** What `fail` can be asked for. */
+export const FAILURES = [status.NOT_FOUND, status.PERMISSION_DENIED, status.INTERNAL] as const
+
 /** The bytes of a message are its text. */
 export class EchoService {
   readonly #server: Server
@@ -98,7 +101,7 @@ function handlers(seen: EventEmitter): Record<keyof typeof echo, never> {
   const fail: handleUnaryCall<Buffer, Buffer> = (call, reply) => {
     const metadata = new Metadata()
     metadata.set('x-why', 'because')
-    const code = Number(call.request.toString()) as status
+    const code = FAILURES.find((one) => String(one) === call.request.toString()) ?? status.UNKNOWN
     reply({ code, details: 'no: 100 % ä', metadata })
   }
   const never: handleUnaryCall<Buffer, Buffer> = (call) => {

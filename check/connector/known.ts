@@ -1,0 +1,78 @@
+/** What published connectors do otherwise, as `--strict --slow --exec` has seen it. The order is that of the cases. */
+import { deviations, type KnownPeer } from '../known.js'
+
+export const jcConnector: KnownPeer = {
+  title: 'cranker-connector 1.3.4 (Java)',
+  role: 'connector',
+  deviations: {
+    ...deviations('comes back after half a second, whatever Retry-After says', 'C2.9'),
+    ...deviations('makes question marks of octets above 127 in request fields', 'C3.6'),
+    ...deviations('a head with CR, or with a name that is not a token, ends the socket', 'C3.9', 'C3.10'),
+    ...deviations('knows no ping barrier behind a long response', 'C4.9'),
+    ...deviations('notices that the client has left when it has something to send', 'C4.14'),
+    ...deviations('decodes each part of a head alone', 'C5.9'),
+    ...deviations('sends a head of 20,000 bytes in one frame', 'C5.10'),
+    ...deviations('its HTTP client gives no response before the request is complete', 'C5.13'),
+    ...deviations('serves a repeated id as a new request', 'C5.33'),
+    ...deviations('a text message stops its socket without closing it', 'C5.27'),
+    ...deviations('ends the socket when it cannot read a frame or a head', 'C5.28', 'C5.29'),
+    ...deviations('acknowledges what it keeps in memory, without bound', 'C5.31'),
+    ...deviations('ends the TCP connection without a Close frame', 'C5.32'),
+    ...deviations('java.net.http rejects connection and other fields, which ends the socket', 'C8.2'),
+    ...deviations('forwards every response field, hop-by-hop ones too', 'C8.3'),
+    ...deviations('java.net.http adds user-agent', 'C8.5'),
+    ...deviations('resolves the target against the URL of the service', 'C8.8'),
+    ...deviations('a target that java.net.URI rejects ends the socket', 'C8.11@3.0'),
+    ...deviations('comes back hundreds of times a second after a clean close', 'C7.7'),
+    ...deviations('drops what arrives after it has deregistered', 'C7.10'),
+  },
+}
+
+export const c4pConnector: KnownPeer = {
+  title: 'crank4py-connector 0.0.5 (Python)',
+  role: 'connector',
+  deviations: {
+    ...deviations('knows the legacy header only', 'C2.6'),
+    ...deviations('comes back at once, whatever Retry-After says', 'C2.9'),
+    ...deviations('ends heads with two newlines', 'C3.2'),
+    ...deviations('repeats the request line below the status line', 'C3.3'),
+    ...deviations('joins repeated fields with commas, set-cookie too', 'C3.4'),
+    ...deviations('keeps only the last of repeated request fields', 'C3.8'),
+    ...deviations('a head with CR, or with a name that is not a token, is a failure of the service', 'C3.9', 'C3.10'),
+    ...deviations('knows no ping barrier behind a long response', 'C4.9'),
+    ...deviations('does not read its socket while it waits for the service', 'C4.14', 'C6.2'),
+    ...deviations('an unreadable request leaves the socket hanging', 'C4.15'),
+    ...deviations('normalizes percent-encoding', 'C8.1'),
+    ...deviations('forwards every field, hop-by-hop ones too', 'C8.2', 'C8.3'),
+    ...deviations('its HTTP client adds fields, and keeps cookies', 'C8.5'),
+    ...deviations('decompresses bodies', 'C8.6'),
+    ...deviations('follows redirects', 'C8.7'),
+    ...deviations('resolves the target against the URL of the service', 'C8.8'),
+    ...deviations('asks the service when the request is complete', 'C8.10'),
+    ...deviations('passes 103 on as if it were the final head', 'C9.3'),
+    ...deviations('comes back hundreds of times a second after a refusal', 'C7.6'),
+    ...deviations('does not notice that a router is silent', 'C6.4'),
+    ...deviations('ends without Close frames', 'C7.11'),
+  },
+}
+
+export const acConnector: KnownPeer = {
+  title: 'asgi-cc 0.1.5 (Python)',
+  role: 'connector',
+  deviations: {
+    ...deviations('comes back after a second, whatever Retry-After says', 'C2.9'),
+    ...deviations('ends heads without a newline', 'C3.2'),
+    ...deviations('its application rejects a head with a name that is not a token', 'C3.10'),
+    ...deviations('a code point that is split between parts ends the socket', 'C5.9'),
+    ...deviations('the application of the test answers when it has the whole request', 'C5.13', 'C8.10'),
+    ...deviations('serves a repeated id as a new request', 'C5.33'),
+    ...deviations('its window does not go below zero', 'C5.21'),
+    ...deviations('an unknown type ends the socket', 'C5.25'),
+    ...deviations('an unreadable head ends the socket', 'C5.29'),
+    ...deviations('acknowledges what it keeps in memory, without bound', 'C5.31'),
+    ...deviations('closes with 1011 on a short frame', 'C5.32'),
+    ...deviations('forwards fields that Connection names, and some others', 'C8.2', 'C8.3'),
+    ...deviations('comes back hundreds of times a second after a clean close', 'C7.7'),
+    ...deviations('closes its sockets with 1011 when it stops', 'C7.11'),
+  },
+}

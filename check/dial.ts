@@ -1,0 +1,144 @@
+/** The connector's end of a WebSocket handshake (RFC 6455 §4.1), written by hand: any header, any number of times. */
+import { randomBytes } from 'node:crypto'
+import { connect as connectTcp, type Socket } from 'node:net'
+import { connect as connectTls } from 'node:tls'
+import type { ProtocolVersion } from '../protocol/session.js'
+import { acceptKey } from './accept.js'
+import { CheckFailure, shown } from './case.js'
+import { RawSocket } from './socket.js'
+import type { Transcript } from './transcript.js'
+
+export interface DialRequest {
+  /** `ws:` or `wss:`; its path and query are the request target. */
+  readonly url: URL
+  /** Header lines besides those that `upgrade` gives. */
+  readonly headers: readonly (readonly [name: string, value: string])[]
+  /** `Host`, `Connection`, `Upgrade`, `Sec-WebSocket-Version` and `-Key`. Default true; false: only `Host`. */
+  readonly upgrade?: boolean
+  /** Default GET. */
+  readonly method?: string
+  /** For transcripts. */
+  readonly name: string
+  /** By which messages are read in transcripts. */
+  readonly version: ProtocolVersion
+  readonly transcript: Transcript
+  /** ms for the whole handshake. */
+  readonly timeout: number
+  /** Only for `wss:`; default false. */
+  readonly insecure?: boolean
+}
+
+/** The head of the answer; `socket` when it was 101. */
+export interface DialAnswer {
+  readonly status: number
+  /** As sent, in order. */
+  readonly headers: readonly (readonly [name: string, value: string])[]
+  /** The first value of a header, undefined when there is none. */
+  header(name: string): string | undefined
+  readonly socket: RawSocket | undefined
+}
+
+/** A head that is longer than this is no answer. */
+const MAX_HEAD_BYTES = 65_536
+
+/**
+ * Sends a handshake request and reads the head of the answer.
+ * @throws CheckFailure when none comes, or a 101 does not fit the request
+ */
+export async function dial(request: DialRequest): Promise<DialAnswer> {
+  const key = randomBytes(16).toString('base64')
+  const text = requestText(request, key)
+  const stream = open(request)
+  request.transcript.note(request.name, `← ${oneLine(text)}`)
+  try {
+    stream.write(text)
+    const { head, rest } = await readHead(stream, request.timeout)
+    request.transcript.note(request.name, `→ ${oneLine(head)}`)
+    const { status, headers } = parseHead(head)
+    const header = (name: string): string | undefined =>
+      headers.find(([candidate]) => candidate.toLowerCase() === name.toLowerCase())?.[1]
+    if (status !== 101) {
+      stream.destroy()
+      return { status, headers, header, socket: undefined }
+    }
+    const accept = header('sec-websocket-accept')
+    if (accept !== acceptKey(key)) throw new CheckFailure('a Sec-WebSocket-Accept that fits the key', shown(accept))
+    const { name, version, transcript } = request
+    const socket = new RawSocket(stream, rest, { name, version, transcript, role: 'client' })
+    // It was paused behind the head.
+    socket.resume()
+    return { status, headers, header, socket }
+  } catch (error) {
+    stream.destroy()
+    throw error
+  }
+}
+
+function open({ url, insecure = false }: DialRequest): Socket {
+  const secure = url.protocol === 'wss:'
+  const host = url.hostname.replace(/^\[|\]$/g, '')
+  const port = Number(url.port || (secure ? 443 : 80))
+  return secure
+    ? connectTls({ host, port, servername: host, rejectUnauthorized: !insecure, ALPNProtocols: ['http/1.1'] })
+    : connectTcp({ host, port, noDelay: true })
+}
+
+function requestText(request: DialRequest, key: string): string {
+  const { url, method = 'GET', upgrade = true } = request
+  const handshake = [
+    'Connection: Upgrade',
+    'Upgrade: websocket',
+    'Sec-WebSocket-Version: 13',
+    `Sec-WebSocket-Key: ${key}`,
+  ]
+  const lines = [
+    `${method} ${url.pathname}${url.search} HTTP/1.1`,
+    `Host: ${url.host}`,
+    ...(upgrade ? handshake : []),
+    ...request.headers.map(([name, value]) => `${name}: ${value}`),
+  ]
+  return `${lines.join('\r\n')}\r\n\r\n`
+}
+
+function readHead(stream: Socket, timeout: number): Promise<{ head: string; rest: Buffer }> {
+  return new Promise((resolve, reject) => {
+    let bytes = Buffer.alloc(0)
+    const done = (): void => {
+      clearTimeout(timer)
+      stream.removeAllListeners('data').removeAllListeners('error').removeAllListeners('end')
+      stream.pause()
+      // Until somebody listens again.
+      stream.once('error', () => {})
+    }
+    const fail = (actual: string): void => {
+      done()
+      reject(new CheckFailure('an answer to the handshake', actual))
+    }
+    const timer = setTimeout(() => fail(`none came within ${String(timeout)} ms`), timeout)
+    stream.on('error', (error) => fail(error.message))
+    stream.on('end', () => fail('the connection ended'))
+    stream.on('data', (chunk: Buffer) => {
+      bytes = Buffer.concat([bytes, chunk])
+      const end = bytes.indexOf('\r\n\r\n')
+      if (end === -1 && bytes.length <= MAX_HEAD_BYTES) return
+      if (end === -1) return fail('its head does not end')
+      done()
+      resolve({ head: bytes.toString('latin1', 0, end), rest: bytes.subarray(end + 4) })
+    })
+  })
+}
+
+function parseHead(head: string): { status: number; headers: (readonly [string, string])[] } {
+  const [first = '', ...rest] = head.split('\r\n')
+  const status = /^HTTP\/1\.1 (\d{3})(?: |$)/.exec(first)?.[1]
+  if (status === undefined) throw new CheckFailure('an HTTP/1.1 status line', shown(first))
+  const headers = rest.map((line) => {
+    const colon = line.indexOf(':')
+    return [line.slice(0, Math.max(colon, 0)), line.slice(colon + 1).trim()] as const
+  })
+  return { status: Number(status), headers }
+}
+
+function oneLine(head: string): string {
+  return head.trimEnd().replaceAll('\r\n', ' ⏎ ')
+}
