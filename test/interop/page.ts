@@ -2,6 +2,9 @@
  * docs/interop.md. What stands in a cell is what the suite holds the peers against, so the page is true as long as the
  * suite passes; a peer that cannot be run here keeps its column.
  */
+import { connectorCases } from '../../check/connector/cases.js'
+import { type KnownPeer, knownPeers } from '../../check/like.js'
+import { routerCases } from '../../check/router/cases.js'
 import { type CaseId, cases, casesOf } from './cases/index.js'
 import type { Case } from './cases/case.js'
 import { type Column, connectorColumns, heading, routerColumns } from './columns.js'
@@ -29,6 +32,12 @@ build, in either direction.
 - A peer whose tools are missing on the machine is skipped, and keeps its column.
 `
 
+const KIT = `## What \`cranker check\` finds
+
+Our own router and connector pass every case of [cranker check](check.md). Of the published programs, each of which is
+run against it too, these are the cases that fail; all others pass, or are about extensions that it does not announce.
+`
+
 export function renderPage(routers: Peers<RouterPeer>, connectors: Peers<ConnectorPeer>): string {
   const notes = new Map<string, number>()
   const standIns = new Set<string>([...routers.standIns, ...connectors.standIns].map(({ title }) => title))
@@ -44,6 +53,26 @@ export function renderPage(routers: Peers<RouterPeer>, connectors: Peers<Connect
     routerTable,
     '## Why not\n',
     [...notes].map(([reason, number]) => `${number}. ${reason}`).join('\n'),
+    '',
+    KIT,
+    ...Object.entries(knownPeers).map(([word, peer]) => deviations(word, peer)),
+  ].join('\n')
+}
+
+/** What `--like` expects of a peer; `test/conformance-kit/` holds it against the program. */
+function deviations(word: string, { title, role, deviations: known }: KnownPeer): string {
+  const all: readonly { readonly id: string; readonly title: string }[] =
+    role === 'connector' ? connectorCases : routerCases
+  const rows = Object.entries(known).map(([id, reason]) => {
+    const [number, version] = id.split('@')
+    const subject = all.find((one) => one.id === number)?.title ?? ''
+    return `| ${number ?? ''} | ${version ?? ''} | ${subject.replaceAll('|', '\\|')} | ${reason} |`
+  })
+  return [
+    `### ${title}: \`--like ${word}\`\n`,
+    '| Case | Only over | It should | It |',
+    '|---|---|---|---|',
+    ...rows,
     '',
   ].join('\n')
 }
