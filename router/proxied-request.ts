@@ -2,10 +2,11 @@ import type { CrankerError, ErrorCode } from '../protocol/errors.js'
 import type { RawHeaders, ResponseHead } from '../protocol/head.js'
 import type { Listed } from '../protocol/roster.js'
 import type { RequestExchange, ResponseHandler } from '../protocol/session.js'
-import { announcedTrailers, filterTrailers, isGrpc } from '../protocol/trailers.js'
-import { lists, SWITCHING_PROTOCOLS, UPGRADE_FIELDS } from '../protocol/upgrade.js'
+import { filterTrailers } from '../protocol/trailers.js'
+import { SWITCHING_PROTOCOLS } from '../protocol/upgrade.js'
 import { writeAccess } from './access.js'
 import type { InboundHandler, InboundRequest } from './inbound/inbound.js'
+import { needOf, requestHead } from './request-head.js'
 import { badResponse, prepareResponse, prepareUpgrade } from './response-head.js'
 import { asCrankerError, badBody, clientTimeout, idleTimeout, type ProxyContext } from './proxy-context.js'
 import type { Need, RegisteredSession, SessionWaiter } from './routing/source.js'
@@ -67,7 +68,7 @@ export class ProxiedRequest implements InboundHandler, ResponseHandler, SessionW
   constructor(context: ProxyContext, inbound: InboundRequest) {
     this.#context = context
     this.#inbound = inbound
-    this.#need = inbound.upgrade ? 'upgrade' : isGrpc(inbound.headers) ? 'trailers' : undefined
+    this.#need = needOf(inbound)
     this.#up = this.#down = context.step
     // Only the access log wants to know.
     this.#started = context.accessLog === undefined ? 0 : context.clock.now()
@@ -259,14 +260,13 @@ export class ProxiedRequest implements InboundHandler, ResponseHandler, SessionW
 
   #open(registered: RegisteredSession): void {
     const inbound = this.#inbound
-    const { method, target, hasBody, upgrade } = inbound
+    const { hasBody, upgrade } = inbound
     this.#registered = registered
     this.#attempts++
-    const headers = this.#context.forwarding.apply(inbound)
-    if (upgrade) headers.push(...UPGRADE_FIELDS)
-    else if (registered.session.capabilities.trailers) addTrailerFields(headers, inbound)
+    const { session } = registered
+    const head = requestHead(inbound, this.#context.forwarding, session.capabilities)
     try {
-      this.#exchange = registered.session.open({ method, target, headers }, !hasBody && !upgrade, this)
+      this.#exchange = session.open(head, !hasBody && !upgrade, this)
     } catch (thrown) {
       const error = asCrankerError(thrown)
       if (this.#mayTryAnother(error)) this.#tryAnother()
@@ -347,12 +347,4 @@ export class ProxiedRequest implements InboundHandler, ResponseHandler, SessionW
       error,
     })
   }
-}
-
-/** What a client says about trailers is about this hop (RFC 9110 §10.1.4), so we say it again for the next one. */
-function addTrailerFields(headers: string[], inbound: InboundRequest): void {
-  if (lists(inbound.headers, 'te', 'trailers')) headers.push('TE', 'trailers')
-  if (!inbound.hasBody || inbound.contentLength !== undefined) return
-  const announced = announcedTrailers(inbound.headers)
-  if (announced !== undefined) headers.push('Trailer', announced)
 }

@@ -1,12 +1,12 @@
 import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
-import { CrankerError } from '../../protocol/errors.js'
+import type { CrankerError } from '../../protocol/errors.js'
 import type { RawHeaders, RequestHead } from '../../protocol/head.js'
 import type { Logger } from '../../protocol/logger.js'
-import { TARGET_UNREACHABLE } from '../../protocol/refusal.js'
 import type { BodyHandler, ResponseExchange } from '../../protocol/session.js'
 import type { Clock } from '../../protocol/clock.js'
 import { openSocket, type TcpAddress } from './open-socket.js'
+import { unreachable } from './outcome.js'
 import type { Target } from './target.js'
 
 export interface AutoTargetConfig {
@@ -39,7 +39,7 @@ export class AutoTarget implements Target {
     return deferred
   }
 
-  /** The service has changed its mind: it is asked again. */
+  /** The service may have changed its mind: the next request asks it again. */
   forget(): void {
     this.#chosen = undefined
   }
@@ -80,8 +80,7 @@ export class AutoTarget implements Target {
       return
     }
     this.#config.log.warn({ err: error }, 'the target cannot be reached')
-    const cause = new CrankerError('CRANKER_ERR_TARGET_UNREACHABLE', error.message, { delivered: 'no', cause: error })
-    for (const deferred of waiting) deferred.refuse(cause)
+    for (const deferred of waiting) deferred.refuse(error)
   }
 }
 
@@ -112,15 +111,10 @@ class Deferred implements BodyHandler {
     if (this.#ended) handler?.onEnd(this.#trailers)
   }
 
-  refuse(cause: CrankerError): void {
+  refuse(error: Error): void {
     if (this.#over) return
     this.#over = true
-    const error = new CrankerError('CRANKER_ERR_REFUSED', TARGET_UNREACHABLE, {
-      initiator: 'peer',
-      delivered: 'no',
-      cause,
-    })
-    this.#exchange.reset(error)
+    this.#exchange.reset(unreachable(error))
   }
 
   onData(chunk: Buffer): void {

@@ -26,8 +26,8 @@ export interface Http2ConnectionOptions {
   /** Largest head or trailer section of a response, bytes. */
   readonly maxHeadBytes: number
   readonly clock: Clock
-  /** The target has chosen another protocol in its TLS handshake. */
-  readonly onOtherProtocol: () => void
+  /** A connection has ended before it could take a request: perhaps the target does not speak HTTP/2 (any more). */
+  readonly onNotReady: () => void
 }
 
 /** What a connection tells the pool that it belongs to. */
@@ -142,7 +142,6 @@ export class Http2Connection {
   #onConnect(): void {
     const socket = this.#socket
     if (socket instanceof TLSSocket && socket.alpnProtocol !== 'h2') {
-      this.#options.onOtherProtocol()
       this.#lose(new Error('the target does not speak HTTP/2 over TLS'))
       return
     }
@@ -196,6 +195,7 @@ export class Http2Connection {
     this.#lost = true
     this.#error ??= error
     this.#watch.clear()
+    if (!this.#ready) this.#options.onNotReady()
     this.#retire(this.#error)
     this.#session?.destroy()
     this.#socket.destroy()

@@ -2,15 +2,15 @@ import { type ClientHttp2Stream, constants } from 'node:http2'
 import { CrankerError, type CrankerErrorOptions, type ErrorCode } from '../../protocol/errors.js'
 import { fieldRecord } from '../../protocol/field-record.js'
 import type { RawHeaders, ResponseHead } from '../../protocol/head.js'
-import { filterResponseHeaders } from '../../protocol/hop-by-hop.js'
 import type { Logger } from '../../protocol/logger.js'
-import { TARGET_UNREACHABLE } from '../../protocol/refusal.js'
 import type { BodyHandler, ResponseExchange } from '../../protocol/session.js'
-import { announcedTrailers, filterTrailers } from '../../protocol/trailers.js'
+import { filterTrailers } from '../../protocol/trailers.js'
 import type { Http2Connection } from './http2-connection.js'
 import type { Http2Pool, Http2Waiter } from './http2-pool.js'
 import type { Http2RequestHead } from './http2-request.js'
+import { fits, http2ResponseHead } from './http2-response-head.js'
 import type { IdleWatch, Watched } from './idle-watch.js'
+import { forwardedHead, forwardInfo, unreachable } from './outcome.js'
 import { IDEMPOTENT } from './replay.js'
 
 const {
@@ -26,6 +26,8 @@ export interface Http2ReplayContext {
   readonly pool: Http2Pool
   readonly idle: IdleWatch
   readonly log: Logger
+  /** Largest head or trailer section of a response, bytes. */
+  readonly maxHeadBytes: number
 }
 
 /** One request on its way to a target that speaks HTTP/2, and its response on its way back. */
@@ -135,9 +137,7 @@ export class Http2Replay implements BodyHandler, Http2Waiter, Watched {
 
   onUnreachable(error: Error): void {
     this.#context.log.warn({ err: error }, 'the target cannot be reached')
-    // Said as a refusal, which lets the router ask another connector; to routers that know none it is a failure.
-    const cause = new CrankerError('CRANKER_ERR_TARGET_UNREACHABLE', error.message, { delivered: 'no', cause: error })
-    this.#fail('CRANKER_ERR_REFUSED', TARGET_UNREACHABLE, { delivered: 'no', cause })
+    this.#end(unreachable(error))
   }
 
   onIdleTimeout(): void {
@@ -151,10 +151,10 @@ export class Http2Replay implements BodyHandler, Http2Waiter, Watched {
     let complete = false
     // Node ends the stream of a reset too; one with NO_ERROR in the middle (`stream.destroy()` of a service in Node)
     // looks like the end of the response in every other way. What ended it is known only when it ends.
-    const { push } = stream
+    const push = stream.push.bind(stream)
     stream.push = (chunk: unknown, encoding?: BufferEncoding): boolean => {
       if (chunk === null && !stream.closed) complete = true
-      return push.call(stream, chunk, encoding)
+      return push(chunk, encoding)
     }
     const heard = (): void => {
       this.idleTicks = 0
@@ -162,18 +162,18 @@ export class Http2Replay implements BodyHandler, Http2Waiter, Watched {
     }
     stream.on('headers', (_headers: unknown, _flags: number, raw?: RawHeaders) => {
       heard()
-      this.#onInfo(responseHead(raw ?? []))
+      if (this.#fits(raw) && !this.#over) forwardInfo(http2ResponseHead(raw ?? []), this.#exchange)
     })
     stream.on('response', (_headers: unknown, flags: number, raw?: RawHeaders) => {
       heard()
-      this.#onResponse(responseHead(raw ?? []), (flags & NGHTTP2_FLAG_END_STREAM) !== 0)
+      if (this.#fits(raw)) this.#onResponse(http2ResponseHead(raw ?? []), (flags & NGHTTP2_FLAG_END_STREAM) !== 0)
     })
     stream.on('data', (chunk: Buffer) => {
       heard()
       if (!this.#over && !this.#exchange.write(chunk)) stream.pause()
     })
     stream.on('trailers', (_headers: unknown, _flags: number, raw?: RawHeaders) => {
-      this.#responseTrailers = raw
+      if (this.#fits(raw)) this.#responseTrailers = raw
     })
     stream.on('end', () => {
       if (complete && failure === undefined) this.#onComplete()
@@ -193,20 +193,18 @@ export class Http2Replay implements BodyHandler, Http2Waiter, Watched {
     })
   }
 
-  #onInfo(head: ResponseHead): void {
-    // 100 answers an Expect, which is not forwarded (RFC 9110 §10.1.1: the router has answered it).
-    if (this.#over || head.status === 100) return
-    this.#exchange.info({ ...head, headers: filterResponseHeaders(head.headers, true) })
+  /** False: that was too much, and the exchange has ended for it. */
+  #fits(raw: RawHeaders = []): boolean {
+    if (fits(raw, this.#context.maxHeadBytes)) return true
+    this.#fail('CRANKER_ERR_BAD_RESPONSE', 'a head or trailer section of the target is too large')
+    return false
   }
 
   #onResponse(head: ResponseHead, end: boolean): void {
     if (this.#over) return
     this.#headSent = true
-    const headers = filterResponseHeaders(head.headers, true)
-    const announced = this.#exchange.carriesTrailers ? announcedTrailers(head.headers) : undefined
-    if (announced !== undefined) headers.push('trailer', announced)
     if (end) this.#settle()
-    this.#exchange.head({ ...head, headers }, end)
+    this.#exchange.head(forwardedHead(head, this.#exchange), end)
     if (end) this.#dropRequest()
   }
 
@@ -268,11 +266,15 @@ export class Http2Replay implements BodyHandler, Http2Waiter, Watched {
   }
 
   #fail(code: ErrorCode, message: string, options: CrankerErrorOptions = {}): void {
+    const delivered = this.#headSent ? 'yes' : 'maybe'
+    this.#end(new CrankerError(code, message, { initiator: 'peer', delivered, ...options }))
+  }
+
+  #end(error: CrankerError): void {
     if (this.#over) return
     this.#settle()
     this.#cut()
-    const delivered = this.#headSent ? 'yes' : 'maybe'
-    this.#exchange.reset(new CrankerError(code, message, { initiator: 'peer', delivered, ...options }))
+    this.#exchange.reset(error)
   }
 
   #cut(): void {
@@ -285,16 +287,4 @@ export class Http2Replay implements BodyHandler, Http2Waiter, Watched {
     this.#waiting = []
     this.#context.idle.delete(this)
   }
-}
-
-/** Of what nghttp2 has checked: `:status` first, valid names and values. */
-function responseHead(raw: RawHeaders): ResponseHead {
-  let status = 0
-  const headers: string[] = []
-  for (let i = 0; i + 1 < raw.length; i += 2) {
-    const name = raw[i] as string
-    if (name === ':status') status = Number(raw[i + 1])
-    else headers.push(name, raw[i + 1] as string)
-  }
-  return { status, reason: '', headers }
 }

@@ -19,7 +19,7 @@ export interface Http2TargetConfig {
   readonly log: Logger
   /** Takes requests for a WebSocket: the same service, over HTTP/1.1. */
   readonly upgrades: Target
-  readonly onOtherProtocol: () => void
+  readonly onNotReady: () => void
 }
 
 /** A service that speaks HTTP/2: by prior knowledge over TCP, or as agreed in the TLS handshake. */
@@ -29,16 +29,21 @@ export class Http2Target implements Target {
   readonly #context: Http2ReplayContext
 
   constructor(config: Http2TargetConfig) {
-    const { address, limits, clock, log, onOtherProtocol } = config
+    const { address, limits, clock, log, onNotReady } = config
     this.#config = config
     this.#pool = new Http2Pool({
       address,
       clock,
       maxHeadBytes: limits.maxHeadSize,
       maxConnections: limits.targetMaxConnections,
-      onOtherProtocol,
+      onNotReady,
     })
-    this.#context = { pool: this.#pool, idle: new IdleWatch(clock, limits.idleTimeout), log }
+    this.#context = {
+      pool: this.#pool,
+      idle: new IdleWatch(clock, limits.idleTimeout),
+      log,
+      maxHeadBytes: limits.maxHeadSize,
+    }
   }
 
   request(head: RequestHead, end: boolean, exchange: ResponseExchange): BodyHandler | undefined {

@@ -7,8 +7,9 @@ import { AutoTarget } from './auto-target.js'
 import { HttpTarget, type TargetLimits } from './http-target.js'
 import { Http2Target } from './http2-target.js'
 import { inProcessDial } from './in-process-wire.js'
+import type { TcpAddress } from './open-socket.js'
 import type { Target } from './target.js'
-import { type TcpAddress, tcpDial } from './tcp-wire.js'
+import { tcpDial } from './tcp-wire.js'
 import type { Dial } from './wire.js'
 
 export type { Target } from './target.js'
@@ -66,7 +67,7 @@ function urlTarget(target: string | URL, options: TargetOptions, deps: TargetDep
     clock: deps.clock,
     log: deps.log,
     upgrades: http1,
-    onOtherProtocol: () => auto?.forget(),
+    onNotReady: () => auto?.forget(),
   })
   const auto = targetProtocol === 'auto' ? new AutoTarget({ ...deps, address, http1, http2 }) : undefined
   return auto ?? http2

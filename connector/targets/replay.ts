@@ -2,13 +2,13 @@ import { CrankerError, type CrankerErrorOptions, type ErrorCode } from '../../pr
 import type { RawHeaders, RequestHead, ResponseHead } from '../../protocol/head.js'
 import { filterResponseHeaders } from '../../protocol/hop-by-hop.js'
 import type { Logger } from '../../protocol/logger.js'
-import { TARGET_UNREACHABLE } from '../../protocol/refusal.js'
 import type { BodyHandler, ResponseExchange } from '../../protocol/session.js'
-import { announcedTrailers, filterTrailers } from '../../protocol/trailers.js'
+import { filterTrailers } from '../../protocol/trailers.js'
 import { SWITCHING_PROTOCOLS, UPGRADE_FIELDS } from '../../protocol/upgrade.js'
 import type { ConnectionPool } from './connection-pool.js'
 import type { Connection } from './connection.js'
 import type { IdleWatch, Watched } from './idle-watch.js'
+import { forwardedHead, forwardInfo, unreachable } from './outcome.js'
 import { lastChunk, type RequestText } from './request-text.js'
 import type { ResponseSink } from './response-parser.js'
 
@@ -141,9 +141,7 @@ export class Replay implements BodyHandler, ResponseSink, Watched {
     const connection = this.#connection
     if (connection?.connected !== true) {
       this.#context.log.warn({ err: error }, 'the target cannot be reached')
-      // Said as a refusal, which lets the router ask another connector; to routers that know none it is a failure.
-      const cause = new CrankerError('CRANKER_ERR_TARGET_UNREACHABLE', error.message, { delivered: 'no', cause: error })
-      this.#fail('CRANKER_ERR_REFUSED', TARGET_UNREACHABLE, { delivered: 'no', cause })
+      this.#end(unreachable(error))
     } else if (this.#isKeepAliveRace(connection)) {
       this.#ready = false
       this.#connect(true)
@@ -165,23 +163,14 @@ export class Replay implements BodyHandler, ResponseSink, Watched {
   // From the parser: the response.
 
   onInfo(head: ResponseHead): void {
-    // 100 answers an Expect, which is not forwarded (RFC 9110 §10.1.1: the router has answered it).
-    if (head.status === 100) return
-    this.#exchange.info({
-      status: head.status,
-      reason: head.reason,
-      headers: filterResponseHeaders(head.headers, true),
-    })
+    forwardInfo(head, this.#exchange)
   }
 
   onResponse(head: ResponseHead, end: boolean): void {
     this.#headSent = true
     if (head.status === SWITCHING_PROTOCOLS) return this.#switch(head)
     if (end) this.#settle()
-    const headers = filterResponseHeaders(head.headers, true)
-    const announced = this.#exchange.carriesTrailers ? announcedTrailers(head.headers) : undefined
-    if (announced !== undefined) headers.push('Trailer', announced)
-    this.#exchange.head({ status: head.status, reason: head.reason, headers }, end)
+    this.#exchange.head(forwardedHead(head, this.#exchange), end)
   }
 
   onBody(chunk: Buffer): void {
@@ -266,11 +255,15 @@ export class Replay implements BodyHandler, ResponseSink, Watched {
   }
 
   #fail(code: ErrorCode, message: string, options: CrankerErrorOptions = {}): void {
+    const delivered = this.#headSent ? 'yes' : 'maybe'
+    this.#end(new CrankerError(code, message, { initiator: 'peer', delivered, ...options }))
+  }
+
+  #end(error: CrankerError): void {
     if (this.#over) return
     this.#settle()
     this.#cut()
-    const delivered = this.#headSent ? 'yes' : 'maybe'
-    this.#exchange.reset(new CrankerError(code, message, { initiator: 'peer', delivered, ...options }))
+    this.#exchange.reset(error)
   }
 
   /** A target that was asked for an upgrade may go on with a connection that has only ended on our side. */

@@ -158,6 +158,7 @@ export class ResponseParser {
             at = chunk.length
             break
           }
+          if (end > this.#maxHeadBytes) return 'the trailers are too large'
           at += end + 2 - before
           this.#text = ''
           const trailers = end === 0 ? undefined : parseTrailers(text.slice(0, end))

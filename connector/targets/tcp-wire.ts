@@ -1,15 +1,8 @@
 import { connect as connectTcp, type Socket } from 'node:net'
 import { connect as connectTls, TLSSocket } from 'node:tls'
 import type { Clock, Timer } from '../../protocol/clock.js'
+import { connectOptions, type TcpAddress } from './open-socket.js'
 import type { Dial, Wire, WireHandler } from './wire.js'
-
-export interface TcpAddress {
-  readonly host: string
-  readonly port: number
-  readonly tls: boolean
-  /** ms for the TCP connection and, with TLS, its handshake. */
-  readonly connectTimeout: number
-}
 
 export function tcpDial(address: TcpAddress, clock: Clock): Dial {
   return (handler) => new TcpWire(address, clock, handler)
@@ -20,9 +13,6 @@ const received = Buffer.allocUnsafeSlow(64 * 1024)
 /** Windows reads into the buffer before it tells: there each read needs one of its own. */
 const canShare = process.platform !== 'win32'
 
-/** Node gives every address 250 ms (happy eyeballs): a slow link would never connect. */
-const LEAST_ATTEMPT_TIMEOUT_MS = 250
-
 class TcpWire implements Wire {
   readonly #socket: Socket | TLSSocket
   readonly #handler: WireHandler
@@ -32,14 +22,8 @@ class TcpWire implements Wire {
 
   constructor(address: TcpAddress, clock: Clock, handler: WireHandler) {
     this.#handler = handler
-    const options = {
-      host: address.host,
-      port: address.port,
-      noDelay: true,
-      // The target may finish before we do once it has switched protocols; otherwise its end is ours too.
-      allowHalfOpen: true,
-      autoSelectFamilyAttemptTimeout: Math.max(LEAST_ATTEMPT_TIMEOUT_MS, Math.floor(address.connectTimeout / 4)),
-    }
+    // The target may finish before we do once it has switched protocols; otherwise its end is ours too.
+    const options = { ...connectOptions(address), allowHalfOpen: true }
     // A buffer per read would be the garbage collector's main load; a TLS socket makes its own in any case.
     const shared = canShare && !address.tls
     const onread = {

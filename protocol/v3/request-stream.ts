@@ -20,6 +20,7 @@ export interface RequestStart {
 
 /** The router's end of an exchange: sends a request, receives a response. */
 export class RequestStream extends Stream {
+  protected readonly sender = 'caller'
   readonly #handler: ResponseHandler
   /** The request asks for an upgrade; after a 101 the two directions end one by one. */
   readonly #upgrade: boolean

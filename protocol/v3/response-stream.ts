@@ -14,6 +14,7 @@ export type OnRequest = (head: RequestHead, end: boolean, exchange: ResponseExch
 
 /** The connector's end of an exchange: receives a request, sends a response. */
 export class ResponseStream extends Stream implements ResponseExchange {
+  protected readonly sender = 'peer'
   readonly #onRequest: OnRequest
   #handler: BodyHandler | undefined
   #upgrade = false

@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.js'
-import { CrankerError } from '../errors.js'
+import { CrankerError, type Initiator } from '../errors.js'
 import type { RawHeaders } from '../head.js'
 import { encodeTrailers } from '../head-text.js'
 import { COPY_BELOW_BYTES, MAX_HEAD_FIELDS } from '../limits.js'
@@ -182,6 +182,8 @@ export abstract class Stream implements Exchange, OutgoingOwner {
   // What the sides differ in
 
   protected abstract get delivered(): 'maybe' | 'yes'
+  /** Whose message our half carries. */
+  protected abstract readonly sender: Initiator
   protected abstract receiveHead(text: string, end: boolean): void
   protected abstract decodeTrailers(text: string): RawHeaders
   protected abstract deliver(chunk: Buffer): void
@@ -246,7 +248,9 @@ export abstract class Stream implements Exchange, OutgoingOwner {
       return undefined
     }
     const message = `A trailer section has more than ${limit} bytes or ${MAX_HEAD_FIELDS} fields; raise the largest head size if it is legitimate`
-    this.abort(new CrankerError('CRANKER_ERR_HEAD_TOO_LARGE', message, { initiator: 'peer', delivered: 'yes' }))
+    this.abort(
+      new CrankerError('CRANKER_ERR_HEAD_TOO_LARGE', message, { initiator: this.sender, delivered: this.delivered }),
+    )
     return undefined
   }
 

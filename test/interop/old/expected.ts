@@ -8,10 +8,10 @@ export type OldSide = 'router' | 'connector'
 /** WebSockets came later: upgrade.test.ts beside this file shows what becomes of them. */
 const webSockets = ['upgrade.test.ts', 'websocket.test.ts']
 
-/** Conformance suites of what that side did not have yet. They are not run with it. */
-/** So did trailers: the earlier build announces the extension, and drops them. */
+/** So did trailers: the earlier build announces them, and drops them. */
 const trailers = ['trailers.test.ts']
 
+/** Conformance suites of what that side did not have yet. They are not run with it. */
 export const newSuites: Readonly<Record<OldSide, readonly string[]>> = {
   router: [...webSockets, ...trailers, 'http2.test.ts', 'http2-websocket.test.ts'],
   connector: [...webSockets, ...trailers, 'http2-websocket.test.ts'],

@@ -103,6 +103,7 @@ describe('the flags of the connector', () => {
         '1.0,3.0',
       ],
       ...['--component-name', 'shop', '--registration-header', 'a:b', '--registration-header', 'c: d,e'],
+      ...['--target-protocol', 'http2'],
     ]
     expect(await connector(argv)).toMatchObject({
       routers: ['ws://a:1', 'wss://b:2', 'ws://c:3'],
@@ -114,6 +115,7 @@ describe('the flags of the connector', () => {
       window: 3,
       protocols: ['1.0', '3.0'],
       componentName: 'shop',
+      targetProtocol: 'http2',
       registrationHeaders: { a: 'b', c: 'd,e' },
       insecureSkipVerify: false,
     })
@@ -131,6 +133,7 @@ describe('the flags of the connector', () => {
   it.each([
     [[], '--router is missing'],
     [['--router', 'ws://a'], '--route is missing'],
+    [['--router', 'ws://a', '--target-protocol', 'h2'], 'auto, http1'],
     [['--router', 'ws://a', '--route', 'x'], '--route x has no target'],
     [['--router', 'ws://a', '--route', '=http://x'], '--route: "=http://x": expected route=target'],
     [['--router', 'ws://a', '--route', 'x=http://x', '--target', 'http://y'], 'every --route has its own target'],

@@ -82,6 +82,15 @@ describe('connector options', () => {
     expect(() => resolveConnectorOptions({ routers: 'ws://dmz', routes: [] })).toThrow('`routes` is empty')
   })
 
+  it('give each route what is spoken with its target', () => {
+    const routes = [
+      { route: 'a', target: 'http://a' },
+      { route: 'b', target: 'http://b', targetProtocol: 'http1' as const },
+    ]
+    const options = resolveConnectorOptions({ routers: 'ws://dmz', routes, targetProtocol: 'http2' })
+    expect(options.routes.map(({ targetProtocol }) => targetProtocol)).toEqual(['http2', 'http1'])
+  })
+
   it('refuse the same route twice in one domain', () => {
     const target = 'http://a'
     const twice = [
@@ -93,6 +102,7 @@ describe('connector options', () => {
 
   it.each<[Partial<ConnectorOptions>, string]>([
     [{ domain: 'a b' }, 'no domain'],
+    [{ targetProtocol: 'h2' as never }, 'auto, http1 or http2'],
     [{ window: 0 }, '`window`'],
     [{ window: 1.5 }, '`window`'],
     [{ window: 10, maxWindow: 5 }, '`maxWindow`'],

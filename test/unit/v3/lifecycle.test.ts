@@ -62,6 +62,15 @@ describe('trailers', () => {
     expect(side.peer.takeShort()).toEqual(['header 1 endHeaders', 'data 1 1 end'])
   })
 
+  it('make a response without a body one frame, which is what gRPC clients take for "Trailers-Only"', () => {
+    const side = new ConnectorSide({ capabilities: ALL })
+    side.request().response.head(OK, true)
+    expect([side.peer.takeShort(), side.session.load]).toEqual([['header 1 endHeaders end'], 0])
+    const published = new ConnectorSide()
+    published.request().response.head(OK, true)
+    expect(published.peer.takeShort()).toEqual(['header 1 endHeaders', 'data 1 0 end'])
+  })
+
   it('wait for the body before them when credit is short', () => {
     const side = new ConnectorSide({ capabilities: ALL })
     const { response } = side.request()
