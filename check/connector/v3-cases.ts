@@ -8,6 +8,7 @@ import type { ConnectorContext } from './context.js'
 import { expectResponse, failureOrAnswer, headText, valuesOf, type Answer, type Failure } from './exchange.js'
 import type { ExchangeV3 } from './exchange-v3.js'
 import type { Tunnel } from './lobby.js'
+import type { ServiceCall } from './service.js'
 
 const ONLY = ['3.0'] as const
 /** Heads from so many bytes on come in parts (section 5.2). */
@@ -21,6 +22,8 @@ const MAX_TEXT = 200
 const INTERNAL = ['/home/', '/usr/', '.java:', 'Traceback', '    at ']
 /** RST_STREAM from a connector: the service failed (section 5.3). */
 const SERVICE_FAILED = 1011
+/** Long enough for a request that must not come to have come, ms. */
+const QUIET_MS = 500
 /** Section 9.3. */
 const REFUSED = 7
 
@@ -369,7 +372,9 @@ export const v3Cases: readonly Case<ConnectorContext>[] = [
       const target = `${context.path}/again`
       tunnel.socket.sendBinary(header(exchange.id, headText({ target }), { endStream: true }))
       await context.stillServes(tunnel)
-      const again = context.bench.service.calls.poll((other) => (other.target === target ? other : undefined))
+      const { calls } = context.bench.service
+      const same = (other: ServiceCall): ServiceCall | undefined => (other.target === target ? other : undefined)
+      const again = await calls.take('a second request', same, QUIET_MS).catch(() => undefined)
       again?.answer(204)
       check(again === undefined, 'no second request for a finished id', 'it was given to the service')
     },
