@@ -7,14 +7,14 @@ const MIN_FLIGHT_BYTES = 2 * V3_CLOCK_INTERVAL_BYTES
 /** Rate samples in each of the two halves of the window over which the maximum is taken. */
 const RATE_SAMPLES = 16
 
-/** In flight, as a multiple of what the path holds, until more no longer makes it faster. */
-const GROWING_GAIN = 2
+/** In flight, as a multiple of what the path holds, until more no longer makes it faster: a queue of half a round trip. */
+const GROWING_GAIN = 1.5
 /** The rate must rise by this factor per round trip, or… */
 const GROWTH = 1.25
 /** …after so many of them the path counts as full. */
 const STALLED_ROUNDS = 2
 /** From then on the queue that is left to stand is this part of the least round trip… */
-const QUEUE_SHARE = 0.25
+const QUEUE_SHARE = 0.2
 /** …or this, ms, if that is more: event loops on the way are late by milliseconds, on paths of any length. */
 const QUEUE_MS = 20
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { KiB, MiB } from '../../../protocol/limits.js'
 import { PathEstimate } from '../../../protocol/v3/path-estimate.js'
+import { random } from './harness.js'
 
 /** A path with a queue in front of it, and a sender that always has more. Time in ms. */
 class Path {
@@ -12,6 +13,9 @@ class Path {
   delivered = 0
   /** Of the last pong. */
   latest = 0
+  /** A third of the pongs, and what comes behind them, is late by up to so much. */
+  late = 0
+  readonly #random = random(1)
   #now = 1_000
   #sent = 0
   #arrived = 0
@@ -51,7 +55,8 @@ class Path {
     this.#sent += bytes
     this.#freeAt = Math.max(this.#now, this.#freeAt) + bytes / this.rate
     const [arrived, arrivedAt] = [this.#arrived, this.#arrivedAt]
-    const due = this.#freeAt + this.roundTrip
+    const late = this.#random() < 0.33 ? this.#random() * this.late : 0
+    const due = Math.max(this.#pings.at(-1)?.due ?? 0, this.#freeAt + this.roundTrip + late)
     this.#pings.push({ at: this.#now, due, sent: this.#sent, arrived, arrivedAt })
   }
 
@@ -77,6 +82,11 @@ describe('the estimate of a path', () => {
       expect(path.run(60_000)).toBeLessThan(1.5 * ms)
     },
   )
+
+  it('on the way there has a queue of no more than half a round trip', () => {
+    const path = new Path(12_500, 100)
+    expect(path.run(2_000)).toBeLessThan(160)
+  })
 
   it('stays within 8 MiB', () => {
     const path = new Path(1_000_000, 100)
@@ -112,6 +122,13 @@ describe('the estimate of a path', () => {
     path.rate = 12_500
     path.run(5_000)
     expect(path.share(10_000)).toBeGreaterThan(0.95)
+  })
+
+  it('finds the path and keeps it full where a third of the pongs is late by up to 30 ms', () => {
+    const path = new Path(12_500, 100)
+    path.late = 30
+    path.run(3_000)
+    expect(path.share(60_000)).toBeGreaterThan(0.95)
   })
 
   it('does not take its own queue for the path, however long it is busy', () => {
