@@ -52,8 +52,8 @@ async function withWrk(wrk, { port, connections, seconds }) {
   }
 }
 
-/** @param {string | undefined} text as wrk writes it: 12.3us, 4.5ms, 1.2s */
-function milliseconds(text = '') {
+/** @param {string | undefined} text as wrk and h2load write it: 12.3us, 4.5ms, 1.2s */
+export function milliseconds(text = '') {
   const [, value, unit] = /^([\d.]+)(us|ms|s|m)$/.exec(text) ?? []
   const factor = { us: 0.001, ms: 1, s: 1000, m: 60_000 }[unit ?? '']
   return factor === undefined ? NaN : Number(value) * factor

@@ -2,6 +2,10 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { SMALL } from './origin-app.mjs'
+import { openFiles } from './processes.mjs'
+
+/** Connections of the one worker: two for each client's. */
+const FILES = Math.min(32_768, openFiles)
 
 /**
  * @param {import('./processes.mjs').Processes} processes
@@ -15,8 +19,8 @@ export function startNginx(processes, command, dir, http) {
   writeFileSync(
     join(dir, 'nginx.conf'),
     `daemon off; master_process off; worker_processes 1; pid ${dir}/pid; error_log stderr crit;
-worker_rlimit_nofile 20000;
-events { worker_connections 16384; }
+worker_rlimit_nofile ${FILES};
+events { worker_connections ${FILES}; }
 http {
   access_log off; ${temp} sendfile on; tcp_nodelay on; client_max_body_size 0;
   keepalive_timeout 600s; keepalive_requests 1000000000;
@@ -35,13 +39,30 @@ export function originConfig({ port, bigDir }) {
 }
 
 /**
- * @param {{ port: number, to: number, toTls?: boolean, tls?: { cert: string, key: string } | undefined }} options
+ * @typedef {object} ProxyConfig
+ * @property {number} port
+ * @property {number} to
+ * @property {boolean} [toTls]
+ * @property {{ cert: string, key: string } | undefined} [tls]
+ * @property {boolean} [http2] spoken by those who come in
+ * @property {import('./contestants.mjs').Setting['carries']} [carries]
+ *
+ * @param {ProxyConfig} config
  */
-export function proxyConfig({ port, to, toTls = false, tls }) {
+export function proxyConfig({ port, to, toTls = false, tls, http2 = false, carries }) {
   const secure = tls === undefined ? '' : `ssl_certificate ${tls.cert}; ssl_certificate_key ${tls.key};`
-  return `upstream next { server 127.0.0.1:${to}; keepalive 128; keepalive_requests 1000000000; keepalive_timeout 600s; }
-  server { listen 127.0.0.1:${port}${tls === undefined ? '' : ' ssl'} backlog=4096; ${secure}
-    location / { proxy_pass ${toTls ? 'https' : 'http'}://next; proxy_http_version 1.1; proxy_set_header Connection "";
+  const listen = `listen 127.0.0.1:${port}${tls === undefined ? '' : ' ssl'}${http2 ? ' http2' : ''} backlog=4096;`
+  const connection =
+    carries === 'websocket'
+      ? 'proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection "upgrade";'
+      : 'proxy_set_header Connection "";'
+  const pass =
+    carries === 'grpc'
+      ? 'grpc_pass grpc://next;'
+      : `proxy_pass ${toTls ? 'https' : 'http'}://next; proxy_http_version 1.1; ${connection}
       proxy_set_header Host $http_host; proxy_max_temp_file_size 0; proxy_request_buffering off;
-      proxy_read_timeout 600s; proxy_send_timeout 600s; } }`
+      proxy_read_timeout 600s; proxy_send_timeout 600s;`
+  return `upstream next { server 127.0.0.1:${to}; keepalive 128; keepalive_requests 1000000000; keepalive_timeout 600s; }
+  server { ${listen} ${secure}
+    location / { ${pass} } }`
 }

@@ -1,31 +1,19 @@
-/** The measurements. Each runs all contestants in turn, round after round, so that a noisy minute hits everybody. */
+/** The measurements. */
 import { get } from 'node:http'
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { startContestants } from './contestants.mjs'
+import { grpc, http2 } from './http2.mjs'
 import { download, holdOpen, smallRequests, upload } from './load.mjs'
+import { longPath } from './long-path.mjs'
 import { cpuSeconds, rssKiB } from './processes.mjs'
+import { interleaved } from './rounds.mjs'
+import { idle, websocket } from './websocket.mjs'
 
 /**
- * @typedef {object} Sample
- * @property {string} id contestant
- * @property {string} label
- * @property {string} test
- * @property {number} round
- * @property {Record<string, number>} values
- *
- * @typedef {object} Plan
- * @property {number} rounds
- * @property {number} seconds of each small-request run
- * @property {number} bulkMiB
- * @property {number} held
- * @property {string | undefined} wrk
- * @property {(id: string) => boolean} chosen
- * @property {(line: string) => void} say
- *
- * @typedef {import('./contestants.mjs').Setting} Setting
+ * @typedef {import('./rounds.mjs').Sample} Sample
+ * @typedef {import('./rounds.mjs').Plan} Plan
+ * @typedef {import('./rounds.mjs').Origins} Origins
  * @typedef {import('./contestants.mjs').Running} Running
- * @typedef {{ setting: Setting, small: number, node: number }} Origins `small`: port of the fastest origin there is
  */
 
 const GIB = 1024 ** 3
@@ -39,43 +27,7 @@ const IN_PROCESS = ['3.0-ws-in', '1.0-ws-in']
 const EVERYBODY = [...REFERENCES, ...URL_TARGETS, ...IN_PROCESS]
 
 /** @type {Record<string, (plan: Plan, origins: Origins) => Promise<Sample[]>>} */
-export const PARTS = { small, bulk, held, beside }
-
-/**
- * One part: starts who takes part, warms up, then rounds over tests over contestants.
- * @param {Plan} plan
- * @param {Setting} setting
- * @param {readonly string[]} ids
- * @param {(running: Running) => Promise<unknown>} warmUp
- * @param {Record<string, (running: Running) => Promise<Record<string, number>>>} tests
- */
-async function interleaved(plan, setting, ids, warmUp, tests) {
-  /** @type {Sample[]} */
-  const samples = []
-  try {
-    const running = await startContestants(ids.filter(plan.chosen), setting)
-    for (const one of running) await warmUp(one)
-    for (let round = 1; round <= plan.rounds; round++) {
-      for (const [test, measure] of Object.entries(tests)) {
-        for (const one of running) {
-          const values = await measure(one)
-          samples.push({ id: one.id, label: one.label, test, round, values })
-          plan.say(`${round}/${plan.rounds} ${test.padEnd(12)} ${one.label.padEnd(38)} ${brief(values)}`)
-        }
-      }
-    }
-  } finally {
-    await setting.processes.stop()
-  }
-  return samples
-}
-
-/** @param {Record<string, number>} values */
-function brief(values) {
-  return Object.entries(values)
-    .map(([name, value]) => `${name} ${value.toPrecision(4)}`)
-    .join('  ')
-}
+export const PARTS = { small, bulk, held, beside, h2: http2, grpc, websocket, idle, long: longPath }
 
 /** @type {(plan: Plan, origins: Origins) => Promise<Sample[]>} */
 function small(plan, { setting, small: target }) {

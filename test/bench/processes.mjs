@@ -3,6 +3,7 @@ import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { get } from 'node:http'
+import { get as getTls } from 'node:https'
 import { createServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 
@@ -10,6 +11,9 @@ const READY_MS = 20_000
 
 /** Clock ticks per second in /proc/PID/stat. */
 const TICKS = Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }))
+
+/** Files that a process may open. Node and nginx raise theirs to this by themselves. */
+export const openFiles = Number(execFileSync('sh', ['-c', 'ulimit -H -n'], { encoding: 'utf8' })) || Infinity
 
 export class Processes {
   /** @type {import('node:child_process').ChildProcess[]} */
@@ -89,17 +93,26 @@ export async function freePort() {
  * Resolves when a GET is answered with 200.
  * @param {number} port
  */
-export async function ready(port, path = '/') {
+export async function ready(port, { tls = false } = {}) {
+  const options = { host: '127.0.0.1', port, agent: false, rejectUnauthorized: false }
+  await answers(port, async () => {
+    const request = (tls ? getTls : get)(options)
+    request.setTimeout(1_000, () => request.destroy())
+    const [response] = await once(request, 'response')
+    response.resume()
+    return response.statusCode
+  })
+}
+
+/**
+ * Resolves when `ask` does with 200.
+ * @param {number} port
+ * @param {() => Promise<unknown>} ask
+ */
+export async function answers(port, ask) {
   const deadline = Date.now() + READY_MS
   for (;;) {
-    const status = await new Promise((resolve) => {
-      const request = get({ host: '127.0.0.1', port, path, agent: false }, (response) => {
-        response.resume()
-        resolve(response.statusCode)
-      })
-      request.setTimeout(1_000, () => request.destroy())
-      request.on('error', (error) => resolve(error.message))
-    })
+    const status = await ask().catch((error) => error.message)
     if (status === 200) return
     if (Date.now() > deadline) throw new Error(`nothing answers 200 on port ${port}: ${status}`)
     await sleep(50)

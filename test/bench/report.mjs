@@ -1,8 +1,9 @@
 /** The page docs/performance.md, and the same tables for the terminal. */
-import { CONTESTANTS } from './contestants.mjs'
+import { CONTESTANTS, TCP_CHAIN } from './contestants.mjs'
+import { BYTES_PER_SECOND, DELAY_MS, TRANSFER_SECONDS } from './long-path.mjs'
 import { judge, ratio, typical } from './summary.mjs'
 
-/** @typedef {import('./parts.mjs').Sample} Sample */
+/** @typedef {import('./rounds.mjs').Sample} Sample */
 
 const digits = (/** @type {number | undefined} */ value, places = 1) =>
   value === undefined || Number.isNaN(value) ? '–' : value.toFixed(places)
@@ -38,6 +39,23 @@ const bulkColumns = (test) => [
   plain('RSS MiB', test, 'rss', 0),
 ]
 
+/** @type {(test: string) => Column[]} */
+const requestColumns = (test) => [
+  plain('requests/s', test, 'perSecond', 0),
+  plain('mean ms', test, 'mean', 2),
+  plain('µs CPU/request', test, 'cpu'),
+  relative(test, 'cpu'),
+  plain('RSS MiB', test, 'rss', 0),
+]
+/** @type {(test: string, way: string) => Column[]} */
+const longColumns = (test, way) => [
+  plain(`MB/s ${way}`, test, 'rate', 2),
+  {
+    head: '× TCP',
+    text: (samples, id) => digits(ratio(samples, id, test, 'rate', TCP_CHAIN), 2),
+  },
+]
+
 /** @type {readonly { test: string, title: string, columns: readonly Column[] }[]} */
 const TABLES = [
   { test: 'small64', title: 'Small requests, 64 connections', columns: smallColumns('small64') },
@@ -58,6 +76,38 @@ const TABLES = [
       plain('p50 ms beside', 'beside', 'p50', 2),
       plain('p99 ms beside', 'beside', 'p99', 2),
       plain('download MB/s', 'beside', 'rate', 0),
+    ],
+  },
+  { test: 'h2', title: 'Small requests over HTTP/2', columns: requestColumns('h2') },
+  { test: 'grpc', title: 'gRPC, unary calls', columns: requestColumns('grpc') },
+  {
+    test: 'echo',
+    title: 'WebSockets, echoes',
+    columns: [
+      plain('echoes/s', 'echo', 'perSecond', 0),
+      plain('p50 ms', 'echo', 'p50', 2),
+      plain('p99 ms', 'echo', 'p99', 2),
+      plain('µs CPU/echo', 'echo', 'cpu'),
+      relative('echo', 'cpu'),
+    ],
+  },
+  {
+    test: 'idle',
+    title: 'WebSockets, idle',
+    columns: [
+      plain('held', 'idle', 'held', 0),
+      plain('KiB RSS/WebSocket', 'idle', 'perSocket'),
+      relative('idle', 'perSocket'),
+    ],
+  },
+  {
+    test: 'long-down',
+    title: `A long path: ${2 * DELAY_MS} ms of round trip, ${BYTES_PER_SECOND / 1e6} MB/s each way`,
+    columns: [
+      ...longColumns('long-down', 'down'),
+      ...longColumns('long-up', 'up'),
+      plain('p50 ms beside', 'long-beside', 'p50'),
+      plain('p99 ms beside', 'long-beside', 'p99'),
     ],
   },
 ]
@@ -88,11 +138,12 @@ export function bars(samples) {
   const judged = judge(samples)
   if (judged.length === 0) return 'No bar was measured: they need nginx, the chain and cranker 3.0 over ws in one run.'
   return table(
-    ['', 'at most', 'measured', ''],
-    judged.map(({ text, limit, measured, holds }) => [
+    ['', 'bar', 'measured', '', ''],
+    judged.map(({ text, unit, atLeast, limit, measured, holds }) => [
       text,
-      `${limit} ×`,
-      `${digits(measured, 2)} ×`,
+      `${atLeast ? '≥' : '≤'} ${limit}`,
+      digits(measured, 2),
+      unit,
       holds ? 'PASS' : 'FAIL',
     ]),
   )
@@ -109,7 +160,7 @@ function table(head, rows) {
 
 /**
  * @param {readonly Sample[]} samples
- * @param {{ command: string, date: string, cores: number, plan: import('./parts.mjs').Plan }} context
+ * @param {{ command: string, date: string, cores: number, plan: import('./rounds.mjs').Plan }} context
  */
 export function page(samples, { command, date, cores, plan }) {
   return `# Performance
@@ -119,7 +170,8 @@ Absolute numbers are that machine's; the ratios are what to look at.
 
 ## What must hold
 
-Cranker 3.0 over \`ws\`, router and connector together, against two nginx in a row: what two hops can cost.
+Cranker 3.0 over \`ws\`, router and connector together, against two nginx in a row: what two hops can cost. Over a long
+path, against two plain TCP proxies.
 
 ${[bars(samples), failures(samples), tables(samples)].filter(Boolean).join('\n\n')}
 
@@ -137,6 +189,12 @@ ${[bars(samples), failures(samples), tables(samples)].filter(Boolean).join('\n\n
 - Held-open responses: fresh processes each round; ${plan.held} event streams are opened, each gets three events; growth of RSS per stream.
 - Beside a download: one connection of small requests while another downloads without pause, with one tunnel socket
   (\`--window 1\`), so that both share it. On 1.0 each has a socket of its own.
+- HTTP/2: \`h2load\`, 8 connections of 8 requests each, over TLS; the service and the way to it are those of the small
+  requests. gRPC: the same with messages of 25 bytes, HTTP/2 on every hop (\`grpc_pass\` in nginx).
+- WebSockets: 64 connections, each sends 64 bytes when the last ones have come back. Idle: fresh processes, growth of RSS
+  per WebSocket that has carried one message; nginx holds as many as one worker may open files for.
+- Long path: a relay between the two proxies delays each direction by ${DELAY_MS} ms and limits it to ${BYTES_PER_SECOND / 1e6} MB/s. Each transfer
+  is as much as the path carries in ${TRANSFER_SECONDS} s, one tunnel socket; beside a download, 16 connections of small requests. One round.
 - TLS, where a line says so, is between the two proxies only, with a certificate made for the run.
 `
 }

@@ -17,11 +17,12 @@ import { judge } from './summary.mjs'
 const USAGE = `npm run bench -- [options]
   --quick              one short round: shows that the bench works, not how fast anything is
   --only a,b           parts: ${Object.keys(PARTS).join(', ')}
-  --contestants a,b    chain, chain-tls, plain, 3.0-ws, 3.0-wss, 1.0-ws, 1.0-wss, 3.0-ws-in, 1.0-ws-in
+  --contestants a,b    chain, chain-tls, tcp, plain, 3.0-ws, 3.0-wss, 1.0-ws, 1.0-wss, 3.0-ws-in, 1.0-ws-in
   --rounds N           default 3
   --seconds N          of each run of small requests; default 3
   --bulk-mib N         size of large bodies; default 1024
   --held N             event streams held open; default 2000
+  --idle N             WebSockets held open; default 10000
   --json               samples and bars as JSON on stdout instead of tables
   --check              exit status 1 if a bar does not hold
 docs/performance.md is written when nothing was left out.
@@ -37,6 +38,7 @@ async function main() {
       seconds: { type: 'string' },
       'bulk-mib': { type: 'string' },
       held: { type: 'string' },
+      idle: { type: 'string' },
       json: { type: 'boolean', default: false },
       check: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
@@ -52,12 +54,14 @@ async function main() {
   const chosen = values.contestants?.split(',')
   const size = (/** @type {string | undefined} */ given, /** @type {number} */ full, /** @type {number} */ quick) =>
     given === undefined ? (values.quick ? quick : full) : positive(given)
-  /** @type {import('./parts.mjs').Plan} */
+  /** @type {import('./rounds.mjs').Plan} */
   const plan = {
+    quick: values.quick,
     rounds: size(values.rounds, 3, 1),
     seconds: size(values.seconds, 3, 1),
     bulkMiB: size(values['bulk-mib'], 1024, 16),
     held: size(values.held, 2000, 100),
+    idle: size(values.idle, 10_000, 200),
     wrk: installed('wrk'),
     chosen: (id) => chosen?.includes(id) ?? true,
     say: (line) => process.stderr.write(`${line}\n`),
@@ -87,7 +91,7 @@ function positive(text) {
 }
 
 /**
- * @param {import('./parts.mjs').Plan} plan
+ * @param {import('./rounds.mjs').Plan} plan
  * @param {readonly string[]} parts
  */
 async function measure(plan, parts) {
@@ -119,7 +123,7 @@ async function measure(plan, parts) {
  * @param {Processes} origin
  * @param {string} nginx
  * @param {string} dir
- * @param {import('./parts.mjs').Plan} plan
+ * @param {import('./rounds.mjs').Plan} plan
  */
 async function fastOrigin(origin, nginx, dir, plan) {
   const port = await freePort()

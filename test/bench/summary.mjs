@@ -1,20 +1,47 @@
 /** Samples become medians, ratios to the chain, and bars that hold or not. */
-import { CHAIN } from './contestants.mjs'
+import { CHAIN, TCP_CHAIN } from './contestants.mjs'
+import { DELAY_MS } from './long-path.mjs'
 
-/** @typedef {import('./parts.mjs').Sample} Sample */
+/** @typedef {import('./rounds.mjs').Sample} Sample */
+
+export const BAR_CONTESTANT = '3.0-ws'
+
+/** @typedef {{ text: string, unit: string, atLeast?: true, limit: number }} Bar */
 
 /**
- * What cranker 3.0 over ws may cost at most, as a multiple of the nginx → nginx chain.
- * @type {readonly { test: string, value: string, limit: number, text: string }[]}
+ * What cranker 3.0 over ws must keep.
+ * @type {readonly (Bar & { measure: (samples: readonly Sample[]) => number | undefined })[]}
  */
 export const BARS = [
-  { test: 'small64', value: 'cpu', limit: 1.5, text: 'CPU per small request, 64 connections' },
-  { test: 'small1', value: 'cpu', limit: 2, text: 'CPU per small request, 1 connection' },
-  { test: 'down', value: 'cpu', limit: 1.5, text: 'CPU per GiB down' },
-  { test: 'up', value: 'cpu', limit: 2, text: 'CPU per GiB up' },
-  { test: 'held', value: 'perResponse', limit: 2, text: 'RSS per held-open response' },
+  { ...toChain('small64', 'cpu'), limit: 1.5, text: 'CPU per small request, 64 connections' },
+  { ...toChain('small1', 'cpu'), limit: 2, text: 'CPU per small request, 1 connection' },
+  { ...toChain('down', 'cpu'), limit: 1.5, text: 'CPU per GiB down' },
+  { ...toChain('up', 'cpu'), limit: 2, text: 'CPU per GiB up' },
+  { ...toChain('held', 'perResponse'), limit: 2, text: 'RSS per held-open response' },
+  { ...toTcpChain('long-down'), atLeast: true, limit: 0.9, text: 'Rate down a long path' },
+  { ...toTcpChain('long-up'), atLeast: true, limit: 0.9, text: 'Rate up a long path' },
+  {
+    text: 'p99 of small requests beside a download over a long path',
+    unit: 'round trips',
+    limit: 1.5,
+    measure: (samples) => {
+      const p99 = typical(samples, BAR_CONTESTANT, 'long-beside', 'p99')
+      return p99 === undefined ? undefined : p99 / (2 * DELAY_MS)
+    },
+  },
 ]
-export const BAR_CONTESTANT = '3.0-ws'
+
+/** @param {string} test @param {string} value */
+function toChain(test, value) {
+  const measure = (/** @type {readonly Sample[]} */ samples) => ratio(samples, BAR_CONTESTANT, test, value)
+  return { unit: '× nginx → nginx', measure }
+}
+
+/** @param {string} test */
+function toTcpChain(test) {
+  const measure = (/** @type {readonly Sample[]} */ samples) => ratio(samples, BAR_CONTESTANT, test, 'rate', TCP_CHAIN)
+  return { unit: '× TCP → TCP', measure }
+}
 
 /** @param {readonly number[]} numbers */
 export function median(numbers) {
@@ -37,17 +64,18 @@ export function typical(samples, id, test, value) {
 }
 
 /**
- * Ratio to the chain, taken in each round and then the median: a slow minute is in both of its halves.
+ * Ratio to a reference, taken in each round and then the median: a slow minute is in both of its halves.
  * @param {readonly Sample[]} samples
  * @param {string} id
  * @param {string} test
  * @param {string} value
+ * @param {string} reference
  */
-export function ratio(samples, id, test, value) {
+export function ratio(samples, id, test, value, reference = CHAIN) {
   const ratios = []
   for (const sample of samples) {
     if (sample.id !== id || sample.test !== test) continue
-    const base = samples.find((other) => other.id === CHAIN && other.test === test && other.round === sample.round)
+    const base = samples.find((other) => other.id === reference && other.test === test && other.round === sample.round)
     if (base !== undefined) ratios.push(sample.values[value] / base.values[value])
   }
   return ratios.length === 0 ? undefined : median(ratios)
@@ -56,7 +84,8 @@ export function ratio(samples, id, test, value) {
 /** @param {readonly Sample[]} samples */
 export function judge(samples) {
   return BARS.flatMap((bar) => {
-    const measured = ratio(samples, BAR_CONTESTANT, bar.test, bar.value)
-    return measured === undefined ? [] : [{ ...bar, measured, holds: measured <= bar.limit }]
+    const measured = bar.measure(samples)
+    if (measured === undefined) return []
+    return [{ ...bar, measured, holds: bar.atLeast ? measured >= bar.limit : measured <= bar.limit }]
   })
 }
