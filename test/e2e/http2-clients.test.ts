@@ -100,13 +100,15 @@ describe('undici', () => {
 })
 
 /**
- * nghttp2 ignores frames on streams that are closed, node answers every fault of a session with INTERNAL_ERROR and
- * ends it on an unasked PING acknowledgement, and what does not begin like HTTP/2 is answered as HTTP/1.1 here. The
- * last three are of newer versions of Node, which ignore PRIORITY (RFC 9113 §5.3) and close without a word.
+ * nghttp2 ignores frames on streams that are closed (one that is half closed is that as soon as it is answered), node
+ * answers every fault of a session with INTERNAL_ERROR and ends it on an unasked PING acknowledgement, and what does not
+ * begin like HTTP/2 is answered as HTTP/1.1 here. The last three are of newer versions of Node, which ignore PRIORITY
+ * (RFC 9113 §5.3) and close without a word.
  */
 const LEFT_OPEN: ReadonlySet<string> = new Set([
   'Sends invalid connection preface',
   'Sends a DATA frame on the stream that is not in "open" or "half-closed (local)" state',
+  'half closed (remote): Sends a DATA frame',
   'closed: Sends a DATA frame after sending RST_STREAM frame',
   'closed: Sends a HEADERS frame after sending RST_STREAM frame',
   'closed: Sends a DATA frame',

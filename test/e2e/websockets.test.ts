@@ -115,7 +115,7 @@ describe.each(ways)('a router that stops, over $version to a $target target', (w
     await bed.pair.router.drain()
     expect((await atClient)[0]).toBe(1001)
     expect((await atService)[0]).toBe(1001)
-    expect(access).toMatchObject([{ status: 101, error: undefined }])
+    await expect.poll(() => access).toMatchObject([{ status: 101, error: undefined }])
   })
 
   it('cuts those that are in the middle of a message', async () => {
