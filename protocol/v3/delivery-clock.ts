@@ -22,6 +22,8 @@ interface Tick {
   /** What had arrived when it was sent, and when that was known. */
   readonly arrived: number
   readonly arrivedAt: number
+  /** Nothing was sent since the ping before. */
+  readonly bare: boolean
   readonly limited: boolean
 }
 
@@ -100,6 +102,7 @@ export class DeliveryClock {
     const payload = Buffer.allocUnsafe(PAYLOAD_BYTES)
     payload.writeUInt32BE(MAGIC, 0)
     payload.writeUInt32BE(seq >>> 0, 4)
+    const bare = this.#pinged === this.#sent
     this.#pinged = this.#sent
     if (this.#ticks.length >= MAX_OUTSTANDING) this.#ticks.shift()
     this.#ticks.push({
@@ -108,6 +111,7 @@ export class DeliveryClock {
       sent: this.#sent,
       arrived: this.#arrived,
       arrivedAt: this.#arrivedAt,
+      bare,
       limited: this.limited,
     })
     this.#link.ping(payload)
@@ -137,6 +141,7 @@ export class DeliveryClock {
       at: tick.at,
       bytes: tick.sent - tick.arrived,
       elapsed: now - tick.arrivedAt,
+      bare: tick.bare,
       limited: tick.limited || this.limited,
     })
     if (this.#path.probe(now, this.inFlight)) this.ping()

@@ -17,6 +17,8 @@ const STALLED_ROUNDS = 2
 const QUEUE_SHARE = 0.2
 /** …or this, ms, if that is more: event loops on the way are late by milliseconds, on paths of any length. */
 const QUEUE_MS = 20
+/** …or what pongs are late by even without it, on average, times this: as much must be in flight, or the path starves. */
+const LATE_GAIN = 3
 
 /** The least round trip is that of the last one or two such times: a path may become longer. */
 const LEAST_WINDOW_MS = 10_000
@@ -34,6 +36,8 @@ export interface PathSample {
   readonly bytes: number
   /** …in this time. */
   readonly elapsed: number
+  /** Nothing was sent since the ping before: it waited for no bytes of ours but those of a queue. */
+  readonly bare: boolean
   /** There was more to send than the path took: only then does it say what the path can carry. */
   readonly limited: boolean
 }
@@ -57,8 +61,14 @@ export class PathEstimate {
   #leastSince = -Infinity
   /** When the drain is given up; undefined: none. */
   #drainUntil: number | undefined
-  /** When the queue was gone. */
+  /** When the queue was gone… */
   #probedAt = Infinity
+  /** …and when it was let grow again: pings in between met none of ours. */
+  #probedUntil = -Infinity
+  #lateSum = 0
+  #lateCount = 0
+  /** How late pongs are that meet no queue, ms: event loops and schedulers on the way, on average. */
+  #late = 0
 
   /** The least round trip of the last 10 to 20 s, ms. */
   get least(): number | undefined {
@@ -72,14 +82,19 @@ export class PathEstimate {
 
   learn(sample: PathSample): void {
     this.#learnRoundTrip(sample)
-    if (this.#drainUntil === undefined) this.#learnRate(sample)
-    else if (sample.at >= this.#probedAt || sample.now >= this.#drainUntil) this.#drainUntil = undefined
+    this.#learnLateness(sample)
+    if (this.#drainUntil === undefined) {
+      if (!sample.bare) this.#learnRate(sample)
+    } else if (sample.at >= this.#probedAt || sample.now >= this.#drainUntil) {
+      this.#drainUntil = undefined
+      this.#probedUntil = sample.now
+    }
   }
 
-  /** True, once, when no queue of ours is left: send a ping, before anything else. */
+  /** True as long as no queue of ours is left: send a ping, before anything else. */
   probe(now: number, inFlight: number): boolean {
-    if (this.#drainUntil === undefined || this.#probedAt !== Infinity || inFlight > this.#drainCap) return false
-    this.#probedAt = now
+    if (this.#drainUntil === undefined || inFlight > this.#drainCap) return false
+    this.#probedAt = Math.min(this.#probedAt, now)
     return true
   }
 
@@ -102,8 +117,21 @@ export class PathEstimate {
     if (limited && this.#leastSince !== -Infinity) {
       this.#drainUntil = now + DRAIN_ROUNDS * roundTrip
       this.#probedAt = Infinity
+      this.#probedUntil = Infinity
     }
     this.#leastSince = now
+  }
+
+  #learnLateness({ now, at, bare }: PathSample): void {
+    if (at < this.#probedAt || this.#probedUntil === -Infinity) return
+    if (at > this.#probedUntil) {
+      this.#late = this.#lateSum / Math.max(1, this.#lateCount)
+      this.#lateSum = this.#lateCount = 0
+      this.#probedUntil = -Infinity
+    } else if (bare) {
+      this.#lateSum += now - at - (this.least ?? 0)
+      this.#lateCount++
+    }
   }
 
   #learnRate({ now, at, bytes, elapsed, limited }: PathSample): void {
@@ -136,7 +164,7 @@ export class PathEstimate {
 
   #wanted(): number {
     const least = this.least ?? 0
-    const queue = Math.min(least, Math.max(least * QUEUE_SHARE, QUEUE_MS))
+    const queue = Math.max(Math.min(least, Math.max(least * QUEUE_SHARE, QUEUE_MS)), this.#late * LATE_GAIN)
     const path = this.#best * (this.#growing ? least * GROWING_GAIN : least + queue)
     const calm = Math.min(V3_INITIAL_FLIGHT_BYTES, this.#best * CALM_MS)
     return Math.min(V3_MAX_FLIGHT_BYTES, Math.max(path, calm, MIN_FLIGHT_BYTES))

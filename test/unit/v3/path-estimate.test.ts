@@ -15,18 +15,27 @@ class Path {
   latest = 0
   /** A third of the pongs, and what comes behind them, is late by up to so much. */
   late = 0
+  /** Pongs are seen only every so many ms. */
+  grain = 1
   readonly #random = random(1)
   #now = 1_000
   #sent = 0
   #arrived = 0
   #arrivedAt = 1_000
   #freeAt = 0
-  readonly #pings: { at: number; due: number; sent: number; arrived: number; arrivedAt: number }[] = []
+  readonly #pings: { at: number; due: number; sent: number; arrived: number; arrivedAt: number; bare: boolean }[] = []
 
   constructor(rate: number, roundTrip: number) {
     this.rate = rate
     this.roundTrip = roundTrip
-    this.estimate.learn({ now: this.#now, at: this.#now - roundTrip, bytes: 0, elapsed: roundTrip, limited: false })
+    this.estimate.learn({
+      now: this.#now,
+      at: this.#now - roundTrip,
+      bytes: 0,
+      elapsed: roundTrip,
+      bare: true,
+      limited: false,
+    })
   }
 
   /** Returns the greatest round trip. */
@@ -40,9 +49,9 @@ class Path {
         this.#arrivedAt = this.#now
         this.latest = this.#now - ping.at
         greatest = Math.max(greatest, this.latest)
-        const { at } = ping
+        const { at, bare } = ping
         const [bytes, elapsed] = [ping.sent - ping.arrived, this.#now - ping.arrivedAt]
-        this.estimate.learn({ now: this.#now, at, bytes, elapsed, limited: true })
+        this.estimate.learn({ now: this.#now, at, bytes, elapsed, bare, limited: true })
         if (this.estimate.probe(this.#now, this.#sent - this.#arrived)) this.#send(0)
       }
       while (this.#sent - this.#arrived < this.estimate.cap) this.#send(64 * KiB)
@@ -56,8 +65,9 @@ class Path {
     this.#freeAt = Math.max(this.#now, this.#freeAt) + bytes / this.rate
     const [arrived, arrivedAt] = [this.#arrived, this.#arrivedAt]
     const late = this.#random() < 0.33 ? this.#random() * this.late : 0
-    const due = Math.max(this.#pings.at(-1)?.due ?? 0, this.#freeAt + this.roundTrip + late)
-    this.#pings.push({ at: this.#now, due, sent: this.#sent, arrived, arrivedAt })
+    const seen = Math.ceil((this.#freeAt + this.roundTrip + late) / this.grain) * this.grain
+    const due = Math.max(this.#pings.at(-1)?.due ?? 0, seen)
+    this.#pings.push({ at: this.#now, due, sent: this.#sent, arrived, arrivedAt, bare: bytes === 0 })
   }
 
   /** As a part of what the path can carry. */
@@ -131,6 +141,14 @@ describe('the estimate of a path', () => {
     expect(path.share(60_000)).toBeGreaterThan(0.95)
   })
 
+  it.each([25, 33, 50, 80])('does not starve where pongs are seen every %i ms only', (grain) => {
+    const path = new Path(12_500, 103)
+    path.grain = grain
+    path.run(20_000)
+    expect(path.share(60_000)).toBeGreaterThan(0.95)
+    expect(path.run(60_000)).toBeLessThan(103 + 3 * grain)
+  })
+
   it('does not take its own queue for the path, however long it is busy', () => {
     const path = new Path(12_500, 100)
     path.run(30 * 60_000)
@@ -141,7 +159,7 @@ describe('the estimate of a path', () => {
   it('learns nothing of the rate from who sends little, but that it is more', () => {
     const estimate = new PathEstimate()
     const trickle = (now: number, bytes: number): void => {
-      estimate.learn({ now, at: now - 100, bytes, elapsed: 100, limited: false })
+      estimate.learn({ now, at: now - 100, bytes, elapsed: 100, bare: false, limited: false })
     }
     for (let i = 1; i < 1_000; i++) trickle(i * 100, 1_000)
     expect(estimate.cap).toBe(512 * KiB)
