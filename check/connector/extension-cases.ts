@@ -6,6 +6,7 @@ import { frameOf, goaway, header } from '../frames.js'
 import { barrier, begin } from './barrier.js'
 import type { ConnectorContext } from './context.js'
 import { expectResponse, parseHead } from './exchange.js'
+import { ExchangeV3 } from './exchange-v3.js'
 import { Lobby, type Attempt } from './lobby.js'
 
 const BOTH = ['3.0', '1.0'] as const
@@ -22,11 +23,11 @@ async function plainly(context: ConnectorContext, say: (res: ServerResponse) => 
   const { exchange, call } = await context.start({}, tunnel)
   say(call.res)
   await expectResponse(exchange, 200, 'body')
-  if (context.version !== '3.0') return
+  if (!(exchange instanceof ExchangeV3)) return
   await barrier(context, tunnel)
   const extra = tunnel.socket.inbox.poll((event) => {
     const frame = frameOf(event)
-    return frame?.kind === 'header' || frame?.kind === 'goaway' ? frame : undefined
+    return (frame?.kind === 'header' && frame.id === exchange.id) || frame?.kind === 'goaway' ? frame : undefined
   })
   check(extra === undefined, 'no frame behind the response', `${String(extra?.kind)} came`)
 }

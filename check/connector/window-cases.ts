@@ -4,7 +4,7 @@ import type { Inbox } from '../inbox.js'
 import { barrier } from './barrier.js'
 import type { ConnectorContext } from './context.js'
 import { expectResponse } from './exchange.js'
-import type { Attempt } from './lobby.js'
+import type { Attempt, Tunnel } from './lobby.js'
 
 const BOTH = ['3.0', '1.0'] as const
 /** Twice and a half the recommended 10 s: a 1.0 socket may be used before it has sent any. */
@@ -97,6 +97,22 @@ export const livenessCases: readonly Case<ConnectorContext>[] = [
   },
 ]
 
+/** Runs five requests on one socket. @returns what came, if the connector registered meanwhile */
+async function fiveRequests(context: ConnectorContext, tunnel: Tunnel): Promise<string | undefined> {
+  const watch = context.watch()
+  const started = []
+  for (let index = 0; index < 5; index++) started.push(await context.start({}, tunnel))
+  const came = await watch
+    .none('another registration', (attempt) => attempt.kind === 'register', QUIET_MS)
+    .then(() => undefined)
+    .catch((failure: unknown) => (failure instanceof CheckFailure ? failure.actual : String(failure)))
+  for (const { exchange, call } of started) {
+    call.answer(200, ['content-length', '2'], 'ok')
+    await expectResponse(exchange, 200, 'ok')
+  }
+  return came
+}
+
 export const windowCases: readonly Case<ConnectorContext>[] = [
   {
     id: 'C7.1',
@@ -121,14 +137,10 @@ export const windowCases: readonly Case<ConnectorContext>[] = [
     run: async (context) => {
       const tunnel = await context.tunnel()
       await context.settled()
-      const watch = context.watch()
-      const started = []
-      for (let index = 0; index < 5; index++) started.push(await context.start({}, tunnel))
-      await watch.none('another registration', (attempt) => attempt.kind === 'register', QUIET_MS)
-      for (const { exchange, call } of started) {
-        call.answer(200, ['content-length', '2'], 'ok')
-        await expectResponse(exchange, 200, 'ok')
-      }
+      // A registration that was put off since an earlier case says nothing; one with each five requests does.
+      const attempts = [await fiveRequests(context, tunnel), await fiveRequests(context, tunnel)]
+      const [unasked] = attempts
+      check(attempts.includes(undefined), 'no other registration', unasked ?? '')
     },
   },
   {

@@ -34,7 +34,7 @@ const PEERS: readonly Peer[] = [
   python('ac', '3.0'),
 ]
 
-describe('the known deviations of connectors', () => {
+describe.concurrent('the known deviations of connectors', () => {
   it.for(PEERS)(
     'are what $word does',
     { timeout: TIMEOUT_MS },

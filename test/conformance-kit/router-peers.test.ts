@@ -6,7 +6,7 @@ import { checkRouter } from '../../check/router/index.js'
 import { mu } from '../interop/peers/mu.js'
 import { rs } from '../interop/peers/rs.js'
 
-describe.each([
+describe.concurrent.each([
   ['mu', mu],
   ['rs', rs],
 ] as const)('cranker check router --like %s', (like, peer) => {

@@ -23,12 +23,12 @@ async function find(): Promise<Python | undefined> {
   return undefined
 }
 
-/** A virtual environment with what `programs/python/NAME/requirements.txt` names. */
-export function pythonEnvironment(name: string): Installation {
+/** A virtual environment with what `requirements.txt` names, by default the one in `programs/python/NAME`. */
+export function pythonEnvironment(name: string, programs = join('python', name)): Installation {
   let python: Python | undefined
   return new Installation({
     name: `python-${name}`,
-    programs: join('python', name),
+    programs,
     inputs: ['requirements.txt'],
 
     async toolchain() {
@@ -37,9 +37,9 @@ export function pythonEnvironment(name: string): Installation {
       return { found: `python ${python.version}` }
     },
 
-    async *install(folder, programs) {
+    async *install(folder, sources) {
       yield await run(python?.command ?? 'python3', ['-m', 'venv', join(folder, 'venv')])
-      const requirements = join(programs, 'requirements.txt')
+      const requirements = join(sources, 'requirements.txt')
       yield await run(pythonOf(folder), ['-m', 'pip', 'install', '--no-input', '-r', requirements])
     },
   })
