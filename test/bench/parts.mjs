@@ -18,8 +18,11 @@ import { idle, websocket } from './websocket.mjs'
 
 const GIB = 1024 ** 3
 const MIB = 1024 ** 2
-/** Long enough for V8 to have compiled the hot path. */
-const WARM_UP_SECONDS = 6
+/** A contestant is warm when two such runs in a row, on connections of their own, cost no less than those before… */
+const WARM_UP_SECONDS = 2
+/** …by more than noise, or after so many: V8 compiles anew what it meets for the first time, such as connections that end. */
+const WARM_UP_RUNS = 10
+const NOISE = 0.05
 
 const URL_TARGETS = ['3.0-ws', '3.0-wss', '1.0-ws', '1.0-wss']
 const REFERENCES = ['chain', 'chain-tls', 'plain']
@@ -40,9 +43,19 @@ function small(plan, { setting, small: target }) {
       const cpu = ((cpuSeconds(pids) - before) * 1e6) / requests
       return { perSecond, p50, p99, cpu, failed, rss: rssKiB(pids) / 1024 }
     }
-  const warmUp = (/** @type {Running} */ { port }) =>
-    smallRequests({ port, connections: 64, seconds: plan.rounds === 1 ? seconds : WARM_UP_SECONDS, wrk })
-  return interleaved(plan, { ...setting, target }, EVERYBODY, warmUp, { small64: at(64), small1: at(1) })
+  const warmUp = async (/** @type {Running} */ { port, pids }) => {
+    let least = Infinity
+    for (let run = 0, calm = 0; run < (plan.quick ? 1 : WARM_UP_RUNS) && calm < 2; run++) {
+      const before = cpuSeconds(pids)
+      const { requests } = await smallRequests({ port, connections: 64, seconds: WARM_UP_SECONDS, wrk })
+      const cpu = (cpuSeconds(pids) - before) / requests
+      calm = cpu > least * (1 - NOISE) ? calm + 1 : 0
+      least = Math.min(least, cpu)
+    }
+  }
+  // Short runs, and noisy ones: two more rounds steady the median.
+  const rounds = plan.rounds === 1 ? 1 : plan.rounds + 2
+  return interleaved({ ...plan, rounds }, { ...setting, target }, EVERYBODY, warmUp, { small64: at(64), small1: at(1) })
 }
 
 /** @type {(plan: Plan, origins: Origins) => Promise<Sample[]>} */

@@ -184,7 +184,7 @@ ${[bars(samples), failures(samples), tables(samples)].filter(Boolean).join('\n\n
   part of the connector, so one hop is missing and the service's own work is in.
 - nginx → nginx: one worker each, no logs, keep-alive to the next hop, no temporary files, no request buffering. The plain
   Node proxy is one hop of \`node:http\` and \`undici\`: what Node costs without a tunnel.
-- Small requests: \`${plan.wrk === undefined ? 'autocannon' : 'wrk'}\`, ${plan.seconds} s a run, after a warm-up, a 25-byte answer. RSS is that of the proxy processes after the run.
+- Small requests: \`${plan.wrk === undefined ? 'autocannon' : 'wrk'}\`, ${plan.seconds} s a run, a 25-byte answer, after a warm-up: runs of 2 s until two of them bring the CPU per request down no further (20 s at most). RSS is that of the proxy processes after the run.
 - Large bodies: ${plan.bulkMiB} MiB a run over one connection, counted by the receiving end.
 - Held-open responses: fresh processes each round; ${plan.held} event streams are opened, each gets three events; growth of RSS per stream.
 - Beside a download: one connection of small requests while another downloads without pause, with one tunnel socket
