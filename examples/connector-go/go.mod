@@ -1,5 +1,5 @@
 module connector
 
-go 1.22
+go 1.25
 
 require github.com/coder/websocket v1.8.12

@@ -188,7 +188,7 @@ class Router:  # the registration at one router, with a sliding window of two (7
 
 
 parser = argparse.ArgumentParser(description="Connects an HTTP service to Cranker routers.")
-parser.add_argument("--router", action="append", required=True, help="ws://host:port; may be repeated")
+parser.add_argument("--router", required=True, type=lambda x: x.split(","), help="ws://host:port, or several")
 parser.add_argument("--route", required=True)
 parser.add_argument("--target", required=True, type=lambda x: re.match("http://([^/]+)(.*?)/?$", x).groups())
 parser.add_argument("--protocol", default="3.0,1.0", type=lambda x: [f"cranker_{v}" for v in x.split(",")])

@@ -8,7 +8,7 @@ import { Installation } from './installation.js'
 import type { CommandLine } from './program.js'
 
 /** What the example's go.mod names. */
-const LEAST_GO = 22
+const LEAST_GO = 25
 const FOLDER = fileURLToPath(new URL('../../../examples/connector-go', import.meta.url))
 
 const go = new Installation({

@@ -19,7 +19,7 @@ export async function startExample(
   { routers, route, target, protocols }: ConnectorStart,
 ): Promise<RunningConnector> {
   const flags = ['--route', route, '--target', target, '--protocol', protocols.join(',')]
-  const all = [...line, ...routers.flatMap((router) => ['--router', router]), ...flags]
+  const all = [...line, '--router', routers.join(','), ...flags]
   const { program } = await Program.start(name, ['sh', '-c', WRAPPER, 'sh', ...all], {})
   return { stop: () => program.stop(), output: () => program.output }
 }
