@@ -8,6 +8,8 @@ export interface KnownPeer {
   readonly title: string
   readonly role: 'connector' | 'router'
   readonly deviations: KnownDeviations
+  /** What fails in some runs, and passes in others. */
+  readonly sometimes?: KnownDeviations
 }
 
 /** Those that have the same reason. */

@@ -4,7 +4,7 @@
  */
 
 import { acConnector, c4pConnector, jcConnector } from './connector/known.js'
-import type { KnownPeer } from './known.js'
+import type { KnownDeviations, KnownPeer } from './known.js'
 import { muRouter, rsRouter } from './router/known.js'
 
 export type { KnownDeviations, KnownPeer } from './known.js'
@@ -20,5 +20,14 @@ export const knownPeers: Readonly<Record<string, KnownPeer>> = {
 
 /** Why the case is expected to fail, or undefined. */
 export function knownDeviation(peer: KnownPeer | undefined, id: string, version: string): string | undefined {
-  return peer?.deviations[`${id}@${version}`] ?? peer?.deviations[id]
+  return peer === undefined ? undefined : reasonIn(peer.deviations, id, version)
+}
+
+/** Why the case may fail, or undefined. */
+export function unsteadyDeviation(peer: KnownPeer | undefined, id: string, version: string): string | undefined {
+  return peer?.sometimes === undefined ? undefined : reasonIn(peer.sometimes, id, version)
+}
+
+function reasonIn(deviations: KnownDeviations, id: string, version: string): string | undefined {
+  return deviations[`${id}@${version}`] ?? deviations[id]
 }

@@ -1,7 +1,7 @@
 /** Runs cases one after the other, those that mostly wait beside them, each over the versions that it is about. */
 import type { ProtocolVersion } from '../protocol/session.js'
 import { CheckFailure, NotApplicable, type Case, type CaseContext, type Level } from './case.js'
-import { knownDeviation, type KnownPeer } from './like.js'
+import { knownDeviation, type KnownPeer, unsteadyDeviation } from './like.js'
 import { Transcript } from './transcript.js'
 
 /**
@@ -138,10 +138,11 @@ async function runPoint<Context extends CaseContext>(
   const transcript = new Transcript()
   const error = await attempt(point, harness, options, transcript)
   const milliseconds = Math.round(performance.now() - started)
-  const reason = knownDeviation(options.like, point.test.id, point.version)
+  const known = knownDeviation(options.like, point.test.id, point.version)
   if (error === undefined) {
-    return result(point, { outcome: reason === undefined ? 'pass' : 'surprise', reason, milliseconds })
+    return result(point, { outcome: known === undefined ? 'pass' : 'surprise', reason: known, milliseconds })
   }
+  const reason = known ?? unsteadyDeviation(options.like, point.test.id, point.version)
   if (error instanceof NotApplicable) return result(point, { outcome: 'skip', reason: error.message, milliseconds })
   const { expected, actual } =
     error instanceof CheckFailure

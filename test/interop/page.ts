@@ -60,10 +60,11 @@ export function renderPage(routers: Peers<RouterPeer>, connectors: Peers<Connect
 }
 
 /** What `--like` expects of a peer; `test/conformance-kit/` holds it against the program. */
-function deviations(word: string, { title, role, deviations: known }: KnownPeer): string {
+function deviations(word: string, { title, role, deviations: known, sometimes = {} }: KnownPeer): string {
   const all: readonly { readonly id: string; readonly title: string }[] =
     role === 'connector' ? connectorCases : routerCases
-  const rows = Object.entries(known).map(([id, reason]) => {
+  const unsteady = Object.entries(sometimes).map(([id, reason]) => [id, `${reason} (sometimes)`] as const)
+  const rows = [...Object.entries(known), ...unsteady].map(([id, reason]) => {
     const [number, version] = id.split('@')
     const subject = all.find((one) => one.id === number)?.title ?? ''
     return `| ${number ?? ''} | ${version ?? ''} | ${subject.replaceAll('|', '\\|')} | ${reason} |`
