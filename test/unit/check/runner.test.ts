@@ -9,7 +9,7 @@ const harness: Harness<CaseContext> = {
   close: () => Promise.resolve(),
 }
 
-const one = (id: string, run: () => void, rest: Partial<Case<CaseContext>> = {}): Case<CaseContext> => ({
+const one = (id: string, run: () => void, rest: Partial<Case> = {}): Case => ({
   id,
   title: `does ${id}`,
   section: '1',
@@ -26,7 +26,7 @@ const like: KnownPeer = {
   sometimes: { 'A.3': 'by chance' },
 }
 
-async function outcomes(cases: readonly Case<CaseContext>[], options: Partial<RunOptions> = {}): Promise<string[]> {
+async function outcomes(cases: readonly Case[], options: Partial<RunOptions> = {}): Promise<string[]> {
   const results: CheckResult[] = []
   await runCases(cases, harness, {
     versions: ['3.0'],
