@@ -26,7 +26,7 @@ export const jcConnector: KnownPeer = {
     ...deviations('comes back hundreds of times a second after a clean close', 'C7.7'),
     ...deviations('drops what arrives after it has deregistered', 'C7.10'),
   },
-  sometimes: deviations('its process may be gone before its Close frame is on the way', 'C7.11'),
+  sometimes: deviations('its process may be gone before its Close frame is on the way', 'C7.9@1.0', 'C7.11'),
 }
 
 export const c4pConnector: KnownPeer = {
