@@ -164,13 +164,14 @@ describe.each(ways)('over $version, $target target', ({ version, target }) => {
       // What it has read made room for more, all the way to the service.
       if (pauses < 12) {
         await stalled()
-        clock.advance(PAUSE)
+        // Half of it: on a busy machine what stalled may move once more by itself, and two pauses become one.
+        clock.advance(PAUSE / 2)
         pauses++
       }
       seen = drained
     }
     expect(received).toBe(SIZE)
-    // How many depends on what the kernel holds on the way; two are longer than the idle timeout.
+    // How many depends on what the kernel holds on the way; three are longer than the idle timeout.
     expect(pauses).toBeGreaterThan(2)
   })
 
