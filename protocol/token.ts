@@ -11,3 +11,6 @@ export function isToken(text: string): boolean {
   }
   return text.length > 0
 }
+
+/** Finds what no field value may contain (RFC 9110 §5.5): controls other than a tab, and what is more than an octet. */
+export const NOT_IN_VALUE = /[^\t\x20-\x7e\x80-\xff]/

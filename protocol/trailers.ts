@@ -1,10 +1,7 @@
 /** Trailer sections (RFC 9110 §6.5; docs/protocol.md §9.2): which fields may be in one, and who is told of them. */
 import type { RawHeaders } from './head.js'
 import { FORWARDING_FIELDS, isHopByHop } from './hop-by-hop.js'
-import { isToken } from './token.js'
-
-/** RFC 9110 §5.5. */
-const NOT_IN_VALUE = /[^\t\x20-\x7e\x80-\xff]/
+import { isToken, NOT_IN_VALUE } from './token.js'
 
 /**
  * RFC 9110 §6.5.1: framing, routing, credentials, request modifiers, and what says how the content is to be read or

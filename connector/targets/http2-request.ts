@@ -3,10 +3,10 @@ import type { OutgoingHttpHeaders } from 'node:http2'
 import { fieldRecord } from '../../protocol/field-record.js'
 import type { RequestHead } from '../../protocol/head.js'
 import { filterRequestHeaders } from '../../protocol/hop-by-hop.js'
-import { isToken } from '../../protocol/token.js'
+import { isToken, NOT_IN_VALUE } from '../../protocol/token.js'
 import { announcedTrailers } from '../../protocol/trailers.js'
 import { lists } from '../../protocol/upgrade.js'
-import { BAD_VALUE, badRequestLine, joinedTarget } from './request-text.js'
+import { badRequestLine, joinedTarget } from './request-text.js'
 
 /** Where requests go. */
 export interface Http2Origin {
@@ -40,7 +40,7 @@ export function http2Request(
     const name = (kept[i] as string).toLowerCase()
     const value = kept[i + 1] as string
     if (!isToken(name)) return 'a field name is no token'
-    if (BAD_VALUE.test(value)) return 'a field value contains a control character'
+    if (NOT_IN_VALUE.test(value)) return 'a field value contains a control character'
     if (name === 'host') {
       if (authority !== undefined) return 'more than one host'
       authority = value
@@ -59,7 +59,7 @@ export function http2Request(
     if (lists(head.headers, 'te', 'trailers')) fields.push('te', 'trailers')
     const announced = end ? undefined : announcedTrailers(head.headers)
     if (announced !== undefined) {
-      if (BAD_VALUE.test(announced)) return 'a field value contains a control character'
+      if (NOT_IN_VALUE.test(announced)) return 'a field value contains a control character'
       fields.push('trailer', announced)
     }
   }

@@ -1,7 +1,7 @@
 import type { RawHeaders, RequestHead } from '../../protocol/head.js'
 import { filterRequestHeaders } from '../../protocol/hop-by-hop.js'
 import type { ResponseExchange } from '../../protocol/session.js'
-import { isToken } from '../../protocol/token.js'
+import { isToken, NOT_IN_VALUE } from '../../protocol/token.js'
 import { announcedTrailers, filterTrailers } from '../../protocol/trailers.js'
 import { lists } from '../../protocol/upgrade.js'
 
@@ -25,8 +25,6 @@ export type RequestTraits = Pick<ResponseExchange, 'upgrade' | 'carriesTrailers'
 
 /** Octets that end a request line early or cannot be in one (RFC 9112 §3.2). */
 const BAD_TARGET = /[^\x21-\x7e\x80-\xff]/
-/** RFC 9110 §5.5. */
-export const BAD_VALUE = /[^\t\x20-\x7e\x80-\xff]/
 
 /**
  * The HTTP/1.1 head to send to the target, or a complaint if the request cannot be sent as it is meant. `end`: it has
@@ -52,7 +50,7 @@ export function requestText(
     const name = headers[i] as string
     const value = headers[i + 1] as string
     if (!isToken(name)) return 'a field name is no token'
-    if (BAD_VALUE.test(value)) return 'a field value contains a control character'
+    if (NOT_IN_VALUE.test(value)) return 'a field value contains a control character'
     if (name.length === 4 && name.toLowerCase() === 'host') {
       if (hasHost) return 'more than one host'
       hasHost = true
@@ -73,7 +71,7 @@ export function requestText(
   if (end) return { text: `${start}${te}\r\n`, framing: NONE, upgrade }
   if (length !== undefined) return { text: `${start}${te}\r\n`, framing: { kind: 'length', bytes: length }, upgrade }
   const announced = carriesTrailers ? announcedTrailers(head.headers) : undefined
-  if (announced !== undefined && BAD_VALUE.test(announced)) return 'a field value contains a control character'
+  if (announced !== undefined && NOT_IN_VALUE.test(announced)) return 'a field value contains a control character'
   const trailer = announced === undefined ? '' : `Trailer: ${announced}\r\n`
   return { text: `${start}${te}${trailer}Transfer-Encoding: chunked\r\n\r\n`, framing: CHUNKED, upgrade }
 }

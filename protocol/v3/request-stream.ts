@@ -1,15 +1,13 @@
 import { CrankerError, type Delivered } from '../errors.js'
 import type { RawHeaders } from '../head.js'
 import { decodeResponseHead, decodeTrailers } from '../head-text.js'
+import { MAX_INTERIM_HEADS } from '../limits.js'
 import { refusedByPeer } from '../refusal.js'
 import type { ResponseHandler } from '../session.js'
 import { RST_BY_ROUTER, RST_REFUSED } from './frame.js'
 import { SWITCHING_PROTOCOLS } from '../upgrade.js'
 import { Stream, type StreamHost } from './stream.js'
 import * as half from './stream-state.js'
-
-/** Interim responses of one exchange at most: they are not under flow control on their way to the client. */
-const MAX_INTERIM = 16
 
 export interface RequestStart {
   /** The head is the whole request. */
@@ -84,7 +82,7 @@ export class RequestStream extends Stream {
       // From peers without the capability too: what follows is the final head, and nothing else would help the client.
       if (half.interim(this.remote, end) === undefined)
         return this.violation('an interim response that ends the stream')
-      if (++this.#interim > MAX_INTERIM) return this.violation('too many interim responses')
+      if (++this.#interim > MAX_INTERIM_HEADS) return this.violation('too many interim responses')
       if (this.host.capabilities.informational) this.#handler.onInfo(head)
       return
     }

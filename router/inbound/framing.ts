@@ -1,8 +1,6 @@
 /** How HTTP/1.x messages begin and end on the wire, where node leaves it to us. */
 import type { RawHeaders, ResponseHead } from '../../protocol/head.js'
-import { isToken } from '../../protocol/token.js'
-
-const NOT_IN_VALUE = /[^\t\x20-\x7e\x80-\xff]/
+import { isToken, NOT_IN_VALUE } from '../../protocol/token.js'
 
 /** An interim response (RFC 9110 §15.2), whole. It is a hint: what is invalid in it is left out. */
 export function interimText(head: ResponseHead): string {

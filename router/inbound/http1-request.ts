@@ -1,4 +1,5 @@
 import type { RawHeaders, ResponseHead } from '../../protocol/head.js'
+import { MAX_INTERIM_HEADS } from '../../protocol/limits.js'
 import { CrankerError } from '../../protocol/errors.js'
 import { announcedTrailers } from '../../protocol/trailers.js'
 import { lists } from '../../protocol/upgrade.js'
@@ -7,7 +8,7 @@ import { v7 as uuidv7 } from 'uuid'
 import type { ClientMessage, ClientResponse } from './client-message.js'
 import type { ClientConnection } from './connection.js'
 import { hasContentLength, hasFraming, interimText, mayHaveBody } from './framing.js'
-import { type InboundHandler, type InboundRequest, MAX_INFOS, nobody } from './inbound.js'
+import { type InboundHandler, type InboundRequest, nobody } from './inbound.js'
 import { PresenceProbe } from './presence-probe.js'
 import type { Refusal, RequestFacts } from './validity.js'
 
@@ -130,7 +131,7 @@ export class Http1Request implements InboundRequest {
   }
 
   info(head: ResponseHead): void {
-    if (this.#state !== 'open' || this.httpVersion === '1.0' || this.#infos >= MAX_INFOS) return
+    if (this.#state !== 'open' || this.httpVersion === '1.0' || this.#infos >= MAX_INTERIM_HEADS) return
     this.#infos++
     this.#connection.socket.write(interimText(head), 'latin1')
   }

@@ -3,7 +3,7 @@ import type { OutgoingHttpHeaders } from 'node:http2'
 import { CrankerError } from '../../protocol/errors.js'
 import type { ResponseHead } from '../../protocol/head.js'
 import { fieldRecord } from '../../protocol/field-record.js'
-import { isToken } from '../../protocol/token.js'
+import { isToken, NOT_IN_VALUE } from '../../protocol/token.js'
 import { parseAuthority } from './host.js'
 import { newWebSocketKey } from './http2-websocket.js'
 import { checkRequest, Refusal, type RequestFacts } from './validity.js'
@@ -20,8 +20,6 @@ export interface Http2Head {
   /** What makes the request invalid, found on the way. */
   readonly refusal: Refusal | undefined
 }
-
-const NOT_IN_VALUE = /[^\t\x20-\x7e\x80-\xff]/
 
 /**
  * Takes a head apart. nghttp2 has refused what RFC 9113 §8.2 and §8.3 call malformed: unknown, repeated, missing or

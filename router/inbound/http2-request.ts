@@ -2,6 +2,7 @@ import { constants, type OutgoingHttpHeaders, type ServerHttp2Stream } from 'nod
 import { v7 as uuidv7 } from 'uuid'
 import type { CrankerError } from '../../protocol/errors.js'
 import type { RawHeaders, ResponseHead } from '../../protocol/head.js'
+import { MAX_INTERIM_HEADS } from '../../protocol/limits.js'
 import type { Listed } from '../../protocol/roster.js'
 import { fieldRecord } from '../../protocol/field-record.js'
 import { SWITCHING_PROTOCOLS } from '../../protocol/upgrade.js'
@@ -10,7 +11,7 @@ import { mayHaveBody } from './framing.js'
 import { type Http2Head, interimFields, responseFields } from './http2-head.js'
 import type { Http2Session } from './http2-session.js'
 import { connectResponse } from './http2-websocket.js'
-import { type InboundHandler, type InboundRequest, MAX_INFOS, nobody } from './inbound.js'
+import { type InboundHandler, type InboundRequest, nobody } from './inbound.js'
 import type { Refusal, RequestFacts } from './validity.js'
 
 const { HTTP2_HEADER_STATUS, NGHTTP2_CANCEL, NGHTTP2_INTERNAL_ERROR, NGHTTP2_NO_ERROR } = constants
@@ -128,7 +129,7 @@ export class Http2Request implements InboundRequest, Listed {
   }
 
   info(head: ResponseHead): void {
-    if (this.#state !== 'open' || this.#infos >= MAX_INFOS) return
+    if (this.#state !== 'open' || this.#infos >= MAX_INTERIM_HEADS) return
     this.#infos++
     this.#stream.additionalHeaders(interimFields(head))
   }

@@ -82,9 +82,6 @@ export interface InboundHandler {
   onFinished(): void
 }
 
-/** Interim responses (RFC 9110 §15.2) passed on per request: nobody needs more, and they are not under backpressure. */
-export const MAX_INFOS = 16
-
 /** Hears nothing: whoever has answered a request itself has nobody to tell. */
 export const nobody: InboundHandler = {
   onBody: () => undefined,
