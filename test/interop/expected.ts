@@ -265,9 +265,16 @@ export const expectedFailures: readonly ExpectedFailure[] = [
   {
     side: 'router',
     peer: 'C4G',
-    cases: ['finishes', 'underLoad'],
+    cases: ['finishes'],
     reason: 'It fails at deregistrations, and goes on giving requests to a connector that stops.',
     hangs: true,
+  },
+  {
+    side: 'router',
+    peer: 'C4G',
+    cases: ['underLoad'],
+    reason: 'It fails at deregistrations, and goes on giving requests to a connector that stops.',
+    sometimes: true,
   },
 ]
 

@@ -1,4 +1,3 @@
-import { once } from 'node:events'
 import { Agent } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -9,7 +8,7 @@ import { ac } from './peers/ac.js'
 import { c4p } from './peers/c4p.js'
 import { jc } from './peers/jc.js'
 import { ourConnector, ourRouter } from './peers/ours.js'
-import { Service } from './service.js'
+import { Service, withBody } from './service.js'
 import { PREPARE_LIMIT_MS } from './suite.js'
 
 const REQUESTS = 10_000
@@ -41,10 +40,7 @@ describe('connectors of many kinds on one route of our router', () => {
         continue
       }
       const service = await Service.start()
-      service.serve((req, res) => {
-        req.resume()
-        void once(req, 'end').then(() => res.end(name))
-      })
+      service.serve(withBody((_body, res) => res.end(name)))
       services.set(name, service)
       const routers = [`ws://127.0.0.1:${router.registrationPort}`]
       connectors.push(await peer.start({ routers, route: 'fleet', target: service.url, protocols }))

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
-import { createServer, type RequestListener, type Server } from 'node:http'
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { text } from 'node:stream/consumers'
 
 /** A path that the service answers by itself, whatever its listener does. */
 export const READY = '/-/ready'
@@ -58,4 +59,13 @@ export class Service {
     this.#server.listen(port, '127.0.0.1')
     await once(this.#server, 'listening')
   }
+}
+
+/** Answers when the request's body is whole. Where it breaks off, as peers that stop may let it, nobody is left to answer. */
+export function withBody(answer: (body: string, res: ServerResponse, req: IncomingMessage) => void): RequestListener {
+  return (req, res) =>
+    void text(req).then(
+      (body) => answer(body, res, req),
+      () => res.destroy(),
+    )
 }

@@ -4,6 +4,7 @@ import { buffer } from 'node:stream/consumers'
 import { gzipSync } from 'node:zlib'
 import { expect } from 'vitest'
 import { fetchRaw } from '../../support/http-client.js'
+import { withBody } from '../service.js'
 import type { Case } from './case.js'
 
 export const messages = {
@@ -18,7 +19,7 @@ export const messages = {
   postFixed: {
     name: 'POST with a length',
     async run(d) {
-      d.serve((req, res) => void buffer(req).then((body) => res.end(`got ${String(body)}`)))
+      d.serve(withBody((body, res) => res.end(`got ${body}`)))
       const res = await d.fetch({ method: 'POST', body: 'some bytes' })
       expect([res.status, res.text]).toEqual([200, 'got some bytes'])
     },
@@ -26,7 +27,7 @@ export const messages = {
   postChunked: {
     name: 'POST in chunks',
     async run(d) {
-      d.serve((req, res) => void buffer(req).then((body) => res.end(`got ${String(body)}`)))
+      d.serve(withBody((body, res) => res.end(`got ${body}`)))
       const body = Readable.from([Buffer.from('some '), Buffer.from('bytes')])
       const res = await d.fetch({ method: 'POST', body })
       expect([res.status, res.text]).toEqual([200, 'got some bytes'])
