@@ -1,4 +1,4 @@
-/** Runs `cranker check connector` in this process, for tests. */
+/** Runs the kit in this process, for tests. */
 import { connectorCases } from '../../check/connector/cases.js'
 import { checkConnector, type CheckConnectorOptions } from '../../check/connector/index.js'
 import { tapReporter } from '../../check/report.js'
@@ -15,6 +15,32 @@ export interface KitRun {
 /** What a case is called in lists of known deviations: `C5.3@3.0`. */
 export const label = (result: CheckResult): string =>
   result.version === undefined ? result.id : `${result.id}@${result.version}`
+
+/** For what must come from programs that others wrote, ms. They also have cases that wait in vain. */
+const PEER_TIMEOUT_MS = 2_500
+/** For those that did not do as listed, ms: enough for a busy machine. */
+const PATIENT_TIMEOUT_MS = 10_000
+
+/**
+ * What a published program does otherwise than the lists of known deviations say, in words; empty if nothing. Cases that
+ * a busy machine or the program's own haste may have decided are run once more.
+ */
+export async function newsOf(
+  run: (options: { readonly timeout: number; readonly only?: readonly string[] }) => Promise<readonly CheckResult[]>,
+): Promise<string> {
+  const isNews = ({ outcome }: CheckResult): boolean => outcome === 'fail' || outcome === 'surprise'
+  const news = (await run({ timeout: PEER_TIMEOUT_MS })).filter(isNews)
+  if (news.length === 0) return ''
+  const labels = new Set(news.map(label))
+  const again = await run({ timeout: PATIENT_TIMEOUT_MS, only: [...new Set(news.map(({ id }) => id))] })
+  return again
+    .filter((result) => labels.has(label(result)) && isNews(result))
+    .map((result) => {
+      const found = result.outcome === 'surprise' ? 'it passes' : `expected ${String(result.expected)}`
+      return [`${label(result)} ${found}, got ${String(result.actual)}`, ...result.transcript].join('\n  ')
+    })
+    .join('\n')
+}
 
 /** `start` is told where the kit listens; what it returns is called at the end. */
 export async function runKit(

@@ -126,6 +126,7 @@ export const expectedFailures: readonly ExpectedFailure[] = [
     cases: ['stalled'],
     reason:
       'It sends without looking at what is waiting, and its WebSocket library cuts the connection 30 s after the Close frame, with all that was not read by then.',
+    sometimes: true,
   })),
   {
     side: 'connector',
@@ -170,8 +171,15 @@ export const expectedFailures: readonly ExpectedFailure[] = [
   {
     side: 'connector',
     peer: 'RC',
-    cases: ['finishes', 'underLoad'],
+    cases: ['finishes'],
     reason: 'It does not wait for running requests when it stops.',
+  },
+  {
+    side: 'connector',
+    peer: 'RC',
+    cases: ['underLoad'],
+    reason: 'It does not wait for running requests when it stops.',
+    sometimes: true,
   },
   // Routers.
   {

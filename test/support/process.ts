@@ -2,16 +2,27 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { bin } from './built.js'
 
-/** A command in a process of its own, as an operator runs it. */
-export class RunningCommand {
+export interface ProcessOptions {
+  readonly cwd?: string
+  /** Besides PATH. */
+  readonly env?: Readonly<Record<string, string>>
+  /** It leads a process group of its own, as in a terminal. */
+  readonly detached?: boolean
+}
+
+/** A program that runs beside the test, and what it prints. */
+export class RunningProcess {
   readonly child: ChildProcess
   readonly exited: Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }>
   stdout = ''
   stderr = ''
+  readonly #leads: boolean
   readonly #wake = new Set<() => void>()
 
-  constructor(name: Parameters<typeof bin>[0], args: readonly string[], env: Readonly<Record<string, string>> = {}) {
-    this.child = spawn(process.execPath, [bin(name), ...args], {
+  constructor(command: string, args: readonly string[], { env, ...options }: ProcessOptions = {}) {
+    this.#leads = options.detached === true
+    this.child = spawn(command, args, {
+      ...options,
       env: { PATH: process.env['PATH'], ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
@@ -54,13 +65,16 @@ export class RunningCommand {
     }
   }
 
+  /** As Ctrl-C does, to the whole group if it leads one. */
   kill(signal: NodeJS.Signals): void {
-    this.child.kill(signal)
+    const { pid } = this.child
+    if (this.#leads && pid !== undefined) process.kill(-pid, signal)
+    else this.child.kill(signal)
   }
 
   /** Ends it, if it still runs. */
   async dispose(): Promise<void> {
-    if (this.child.exitCode === null && this.child.signalCode === null) this.child.kill('SIGKILL')
+    if (this.child.exitCode === null && this.child.signalCode === null) this.kill('SIGKILL')
     await this.exited
   }
 
@@ -68,5 +82,12 @@ export class RunningCommand {
     const waiting = [...this.#wake]
     this.#wake.clear()
     for (const wake of waiting) wake()
+  }
+}
+
+/** One of our commands, as an operator runs it. */
+export class RunningCommand extends RunningProcess {
+  constructor(name: Parameters<typeof bin>[0], args: readonly string[], env: Readonly<Record<string, string>> = {}) {
+    super(process.execPath, [bin(name), ...args], { env })
   }
 }

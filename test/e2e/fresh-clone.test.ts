@@ -1,0 +1,62 @@
+import { execFile } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { cp, mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { root } from '../support/built.js'
+import { RunningProcess } from '../support/process.js'
+
+/** For installing all packages, and compiling. */
+const LIMIT_MS = 240_000
+const run = promisify(execFile)
+
+let clone: string
+let missing: string | undefined
+
+/** What git has or would take, as it is here: neither node_modules nor dist. */
+beforeAll(async () => {
+  clone = await mkdtemp(join(tmpdir(), 'cranker-clone-'))
+  const list = run('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], { cwd: root })
+  const { stdout } = await list.catch((error: unknown) => {
+    missing = `not a checkout: ${String(error)}`
+    return { stdout: '' }
+  })
+  for (const file of stdout.split('\0').filter((name) => name !== '' && existsSync(join(root, name)))) {
+    await cp(join(root, file), join(clone, file))
+  }
+}, LIMIT_MS)
+
+afterAll(async () => {
+  await rm(clone, { recursive: true, force: true })
+}, LIMIT_MS)
+
+/** `npm start` until it says what to try, what that answers, and Ctrl-C. */
+async function tried(): Promise<{ readonly printed: string; readonly answer: string }> {
+  const started = new RunningProcess('npm', ['start', '--', '--port', '0'], {
+    cwd: clone,
+    env: { HOME: process.env['HOME'] ?? clone, npm_config_prefer_offline: 'true' },
+    detached: true,
+  })
+  try {
+    const url = await started.until(() => /curl (http:\S+hello\S*)/.exec(started.stdout)?.[1], 'a curl line')
+    const answer = await (await fetch(url)).text()
+    started.kill('SIGINT')
+    await started.exited
+    await expect(fetch(url)).rejects.toThrow('fetch failed')
+    return { printed: started.stdout, answer }
+  } finally {
+    await started.dispose()
+  }
+}
+
+it('npm start needs nothing but the clone, and installs only once', { timeout: LIMIT_MS }, async (context) => {
+  if (missing !== undefined) context.skip(missing)
+  const first = await tried()
+  expect(first.printed).toContain('Installing packages')
+  expect(first.answer).toBe('Hello from inside the firewall.\n')
+  const second = await tried()
+  expect(second.printed).not.toContain('Installing packages')
+  expect(second.answer).toBe(first.answer)
+})
