@@ -1,7 +1,7 @@
 /** `cranker-router` and `cranker router`. */
 
 import { ROUTER_DEFAULTS } from '../router/options.js'
-import { createRouter, type Router } from '../router/index.js'
+import { createRouter, type Endpoint, type Router } from '../router/index.js'
 import type { CommandLine } from './flags.js'
 import { createLog, type Log } from './logging.js'
 import { routerFlags, routerOptions } from './router-flags.js'
@@ -39,14 +39,20 @@ export async function routerCommand(
     close: () => router.close(),
     reload: options.tls === undefined && !options.registrationTls ? undefined : () => reload(router, log),
     announce: () => {
-      log.info(
-        { public: open.url, registration: registration.url, ...(admin === undefined ? {} : { admin: admin.url }) },
-        'router listening',
-      )
+      const urls = {
+        public: open.url,
+        registration: registration.url,
+        ...(admin === undefined ? {} : { admin: admin.url }),
+      }
+      // A URL names an address to call: who listens on all must see that here.
+      const listening = [open, registration, ...(admin === undefined ? [] : [admin])].map(bound)
+      log.info({ ...urls, listening }, 'router listening')
       log.flush()
     },
   }
 }
+
+const bound = ({ host, port }: Endpoint): string => (host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`)
 
 function reload(router: Router, log: Log): void {
   try {

@@ -92,6 +92,7 @@ describe('two processes', () => {
       CRANKER_ROUTER_NO_ACCESS_LOG: 'true',
     })
     const line = await router.logged('router listening')
+    expect(line['listening']).toEqual(Array(3).fill(expect.stringMatching(/^127\.0\.0\.1:[1-9]\d*$/)))
     start('cranker-connector', [], {
       CRANKER_CONNECTOR_ROUTER: String(line['registration']),
       CRANKER_CONNECTOR_ROUTE: `a=${service.url},b=${service.url}`,
