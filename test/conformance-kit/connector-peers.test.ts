@@ -54,7 +54,7 @@ describe.concurrent('the known deviations of connectors', () => {
         passed += results.filter(({ outcome }) => outcome === 'pass').length
         return results
       })
-      expect(news).toBe('')
+      expect(news, news).toBe('')
       expect(passed).toBeGreaterThan(30)
     },
   )

@@ -32,7 +32,7 @@ describe.concurrent.each([
         passed += results.filter(({ outcome }) => outcome === 'pass').length
         return results
       })
-      expect(news).toBe('')
+      expect(news, news).toBe('')
       expect(passed).toBeGreaterThan(60)
     } finally {
       await running.stop()

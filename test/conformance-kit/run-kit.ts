@@ -21,25 +21,34 @@ const PEER_TIMEOUT_MS = 2_500
 /** For those that did not do as listed, ms: enough for a busy machine. */
 const PATIENT_TIMEOUT_MS = 10_000
 
+const isNews = ({ outcome }: CheckResult): boolean => outcome === 'fail' || outcome === 'surprise'
+
+/** What failed or passed although it should not, with the exchange; empty if nothing did. */
+export function newsIn(results: readonly CheckResult[]): string {
+  return results
+    .filter(isNews)
+    .map((result) => {
+      const found =
+        result.outcome === 'surprise'
+          ? 'it passes'
+          : `expected ${String(result.expected)}, got ${String(result.actual)}`
+      return [`${label(result)}: ${found}`, ...result.transcript].join('\n  ')
+    })
+    .join('\n')
+}
+
 /**
- * What a published program does otherwise than the lists of known deviations say, in words; empty if nothing. Cases that
- * a busy machine or the program's own haste may have decided are run once more.
+ * What a published program does otherwise than the lists of known deviations say, as {@link newsIn}. Cases that a busy
+ * machine or the program's own haste may have decided are run once more.
  */
 export async function newsOf(
   run: (options: { readonly timeout: number; readonly only?: readonly string[] }) => Promise<readonly CheckResult[]>,
 ): Promise<string> {
-  const isNews = ({ outcome }: CheckResult): boolean => outcome === 'fail' || outcome === 'surprise'
   const news = (await run({ timeout: PEER_TIMEOUT_MS })).filter(isNews)
   if (news.length === 0) return ''
   const labels = new Set(news.map(label))
   const again = await run({ timeout: PATIENT_TIMEOUT_MS, only: [...new Set(news.map(({ id }) => id))] })
-  return again
-    .filter((result) => labels.has(label(result)) && isNews(result))
-    .map((result) => {
-      const found = result.outcome === 'surprise' ? 'it passes' : `expected ${String(result.expected)}`
-      return [`${label(result)} ${found}, got ${String(result.actual)}`, ...result.transcript].join('\n  ')
-    })
-    .join('\n')
+  return newsIn(again.filter((result) => labels.has(label(result))))
 }
 
 /** `start` is told where the kit listens; what it returns is called at the end. */
