@@ -3,6 +3,7 @@ import { TLSSocket } from 'node:tls'
 import { plainAddress } from '../../protocol/address.js'
 import { CrankerError } from '../../protocol/errors.js'
 import type { Logger } from '../../protocol/logger.js'
+import { resetSocket } from '../../protocol/reset-socket.js'
 import { clientFault, rawAnswer } from './client-fault.js'
 import type { ClientMessage, ClientResponse } from './client-message.js'
 import { LINGER_BYTES, LINGER_MS, Lingering } from './early-answer.js'
@@ -133,7 +134,7 @@ export class ClientConnection {
   cut(closeDelimited: boolean): void {
     // Where the end of the connection is the end of the body, an orderly end would look like success. Not every client
     // minds a missing close_notify (RFC 8446 §6.1), so TLS connections are reset too, underneath.
-    if (closeDelimited) this.#transport.resetAndDestroy()
+    if (closeDelimited) resetSocket(this.#transport)
     else this.socket.destroy()
   }
 

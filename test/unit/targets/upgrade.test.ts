@@ -99,6 +99,20 @@ describe('a target that is asked for an upgrade', () => {
     }
   })
 
+  it('loses its connection when the client finishes and leaves in one breath', async () => {
+    const { exchange, handler, socket } = await asked()
+    socket.write(SWITCHING)
+    await exchange.until(() => exchange.response !== undefined)
+    handler?.onEnd(undefined)
+    handler?.onError(undefined as never)
+    // Who has read the end learns of the reset when he writes.
+    for (let i = 0; i < 1_000 && !socket.destroyed; i++) {
+      socket.write('anybody?')
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    expect(socket.destroyed).toBe(true)
+  })
+
   it('that is reset after the 101 resets the exchange', async () => {
     const { exchange, socket } = await asked()
     socket.write(SWITCHING)
