@@ -1,11 +1,10 @@
 /** The connector's end of a WebSocket handshake (RFC 6455 §4.1), written by hand: any header, any number of times. */
 import { randomBytes } from 'node:crypto'
-import { connect as connectTcp, type Socket } from 'node:net'
-import { connect as connectTls } from 'node:tls'
 import type { ProtocolVersion } from '../protocol/session.js'
 import { acceptKey } from './accept.js'
 import { CheckFailure, shown } from './case.js'
 import { RawSocket } from './socket.js'
+import { connect, oneLine, parseHead, readHead } from './stream.js'
 import type { Transcript } from './transcript.js'
 
 export interface DialRequest {
@@ -38,9 +37,6 @@ export interface DialAnswer {
   readonly socket: RawSocket | undefined
 }
 
-/** A head that is longer than this is no answer. */
-const MAX_HEAD_BYTES = 65_536
-
 /**
  * Sends a handshake request and reads the head of the answer.
  * @throws CheckFailure when none comes, or a 101 does not fit the request
@@ -48,11 +44,11 @@ const MAX_HEAD_BYTES = 65_536
 export async function dial(request: DialRequest): Promise<DialAnswer> {
   const key = randomBytes(16).toString('base64')
   const text = requestText(request, key)
-  const stream = open(request)
+  const stream = connect(request.url, { insecure: request.insecure ?? false })
   request.transcript.note(request.name, `← ${oneLine(text)}`)
   try {
     stream.write(text)
-    const { head, rest } = await readHead(stream, request.timeout)
+    const { head, rest } = await readHead(stream, 'an answer to the handshake', request.timeout)
     request.transcript.note(request.name, `→ ${oneLine(head)}`)
     const { status, headers } = parseHead(head)
     const header = (name: string): string | undefined =>
@@ -74,15 +70,6 @@ export async function dial(request: DialRequest): Promise<DialAnswer> {
   }
 }
 
-function open({ url, insecure = false }: DialRequest): Socket {
-  const secure = url.protocol === 'wss:'
-  const host = url.hostname.replace(/^\[|\]$/g, '')
-  const port = Number(url.port || (secure ? 443 : 80))
-  return secure
-    ? connectTls({ host, port, servername: host, rejectUnauthorized: !insecure, ALPNProtocols: ['http/1.1'] })
-    : connectTcp({ host, port, noDelay: true })
-}
-
 function requestText(request: DialRequest, key: string): string {
   const { url, method = 'GET', upgrade = true } = request
   const handshake = [
@@ -98,47 +85,4 @@ function requestText(request: DialRequest, key: string): string {
     ...request.headers.map(([name, value]) => `${name}: ${value}`),
   ]
   return `${lines.join('\r\n')}\r\n\r\n`
-}
-
-function readHead(stream: Socket, timeout: number): Promise<{ head: string; rest: Buffer }> {
-  return new Promise((resolve, reject) => {
-    let bytes = Buffer.alloc(0)
-    const done = (): void => {
-      clearTimeout(timer)
-      stream.removeAllListeners('data').removeAllListeners('error').removeAllListeners('end')
-      stream.pause()
-      // Until somebody listens again.
-      stream.once('error', () => {})
-    }
-    const fail = (actual: string): void => {
-      done()
-      reject(new CheckFailure('an answer to the handshake', actual))
-    }
-    const timer = setTimeout(() => fail(`none came within ${String(timeout)} ms`), timeout)
-    stream.on('error', (error) => fail(error.message))
-    stream.on('end', () => fail('the connection ended'))
-    stream.on('data', (chunk: Buffer) => {
-      bytes = Buffer.concat([bytes, chunk])
-      const end = bytes.indexOf('\r\n\r\n')
-      if (end === -1 && bytes.length <= MAX_HEAD_BYTES) return
-      if (end === -1) return fail('its head does not end')
-      done()
-      resolve({ head: bytes.toString('latin1', 0, end), rest: bytes.subarray(end + 4) })
-    })
-  })
-}
-
-function parseHead(head: string): { status: number; headers: (readonly [string, string])[] } {
-  const [first = '', ...rest] = head.split('\r\n')
-  const status = /^HTTP\/1\.1 (\d{3})(?: |$)/.exec(first)?.[1]
-  if (status === undefined) throw new CheckFailure('an HTTP/1.1 status line', shown(first))
-  const headers = rest.map((line) => {
-    const colon = line.indexOf(':')
-    return [line.slice(0, Math.max(colon, 0)), line.slice(colon + 1).trim()] as const
-  })
-  return { status: Number(status), headers }
-}
-
-function oneLine(head: string): string {
-  return head.trimEnd().replaceAll('\r\n', ' ⏎ ')
 }

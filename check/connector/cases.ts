@@ -5,6 +5,7 @@ import { extensionCases } from './extension-cases.js'
 import { forwardingCases } from './forwarding-cases.js'
 import { headCases } from './head-cases.js'
 import { registrationCases } from './registration-cases.js'
+import { upgradeCases } from './upgrade-cases.js'
 import { v1Cases } from './v1-cases.js'
 import { v3Cases } from './v3-cases.js'
 import { v3FlowCases } from './v3-flow-cases.js'
@@ -18,6 +19,7 @@ export const connectorCases: readonly Case<ConnectorContext>[] = [
   ...v3FlowCases,
   ...forwardingCases,
   ...extensionCases,
+  ...upgradeCases,
   ...windowCases,
   ...livenessCases,
   ...stopCases,

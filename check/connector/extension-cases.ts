@@ -5,7 +5,7 @@ import { check, checkSame, CheckFailure, NotApplicable, shown, type Case } from 
 import { frameOf, goaway, header } from '../frames.js'
 import { barrier, begin } from './barrier.js'
 import type { ConnectorContext } from './context.js'
-import { expectResponse, parseHead } from './exchange.js'
+import { expectResponse } from './exchange.js'
 import { ExchangeV3 } from './exchange-v3.js'
 import { Lobby, type Attempt } from './lobby.js'
 
@@ -176,34 +176,6 @@ export const extensionCases: readonly Case<ConnectorContext>[] = [
       const waited = next.at - at
       const least = AWAY_S * 1000 - 100
       check(waited >= least, `no registration for ${String(AWAY_S)} s`, `one came after ${waited.toFixed(0)} ms`)
-    },
-  },
-  {
-    id: 'C9.10',
-    title: 'accepts an upgrade to WebSocket, and passes its bytes both ways',
-    section: '9.7',
-    versions: BOTH,
-    run: async (context) => {
-      const tunnel = await context.extended('upgrade')
-      const exchange = context.exchange(tunnel)
-      context.bench.service.acceptUpgrades()
-      exchange.send({
-        target: context.path,
-        body: 'follows',
-        fields: [
-          'host:service.example',
-          'connection:upgrade',
-          'upgrade:websocket',
-          'sec-websocket-version:13',
-          'sec-websocket-key:dGhlIHNhbXBsZSBub25jZQ==',
-        ],
-      })
-      const head = parseHead((await exchange.head()).text)
-      checkSame('the status', head.status, 101)
-      await exchange.sendBody(Buffer.from('raw bytes'))
-      checkSame('what the service sends back', (await exchange.bytes(9)).toString(), 'raw bytes')
-      exchange.endBody()
-      await exchange.finished()
     },
   },
 ]

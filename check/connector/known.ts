@@ -13,7 +13,6 @@ export const jcConnector: KnownPeer = {
     ...deviations('decodes each part of a head alone', 'C5.9'),
     ...deviations('sends a head of 20,000 bytes in one frame', 'C5.10'),
     ...deviations('its HTTP client gives no response before the request is complete', 'C5.13'),
-    ...deviations('serves a repeated id as a new request', 'C5.33'),
     ...deviations('a text message stops its socket without closing it', 'C5.27'),
     ...deviations('ends the socket when it cannot read a frame or a head', 'C5.28', 'C5.29'),
     ...deviations('acknowledges what it keeps in memory, without bound', 'C5.31'),
@@ -24,9 +23,12 @@ export const jcConnector: KnownPeer = {
     ...deviations('resolves the target against the URL of the service', 'C8.8'),
     ...deviations('a target that java.net.URI rejects ends the socket', 'C8.11@3.0'),
     ...deviations('comes back hundreds of times a second after a clean close', 'C7.7'),
+  },
+  sometimes: {
+    ...deviations('serves a repeated id as a new request', 'C5.33'),
+    ...deviations('its process may be gone before its Close frame is on the way', 'C7.9@1.0', 'C7.11'),
     ...deviations('drops what arrives after it has deregistered', 'C7.10'),
   },
-  sometimes: deviations('its process may be gone before its Close frame is on the way', 'C7.9@1.0', 'C7.11'),
 }
 
 export const c4pConnector: KnownPeer = {

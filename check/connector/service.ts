@@ -1,7 +1,8 @@
 /** The service behind the connector under test: it holds every request until a case says what to answer. */
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import type { AddressInfo, Socket } from 'node:net'
+import { Socket, type AddressInfo } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { CheckFailure } from '../case.js'
 import { Inbox } from '../inbox.js'
 
@@ -95,6 +96,23 @@ export class ServiceCall {
   }
 }
 
+/** A request for a WebSocket that has reached the service. */
+export class ServiceUpgrade {
+  readonly stream: Socket
+
+  constructor(stream: Socket, head: Buffer) {
+    this.stream = stream
+    // A case may cut it at any time.
+    stream.on('error', () => {})
+    if (head.length > 0) stream.unshift(head)
+  }
+
+  accept(): Socket {
+    this.stream.write('HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n')
+    return this.stream
+  }
+}
+
 export class ScriptedService {
   readonly calls = new Inbox<ServiceCall>('the service', (call) => `${call.method} ${call.target}`)
   readonly #server: Server
@@ -131,15 +149,15 @@ export class ScriptedService {
     return `${this.#address?.address ?? ''}:${String(this.port)}`
   }
 
-  /** Answers every upgrade with 101, and sends back what comes. */
-  acceptUpgrades(): void {
-    if (this.#server.listenerCount('upgrade') > 0) return
-    this.#server.on('upgrade', (_req, stream, head) => {
-      stream.on('error', () => {})
-      stream.write('HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n')
-      stream.write(head)
-      stream.pipe(stream)
-    })
+  /** Keeps upgrades for the case until `stop`; without it they are ordinary requests. */
+  takeUpgrades(): { readonly upgrades: Inbox<ServiceUpgrade>; readonly stop: () => void } {
+    const upgrades = new Inbox<ServiceUpgrade>('the service', () => 'an upgrade')
+    const take = (_req: IncomingMessage, stream: Duplex, head: Buffer): void => {
+      // Without TLS there are no others.
+      if (stream instanceof Socket) upgrades.put(new ServiceUpgrade(stream, head))
+    }
+    this.#server.on('upgrade', take)
+    return { upgrades, stop: () => void this.#server.off('upgrade', take) }
   }
 
   /** Stops listening and cuts every connection: a service that is down. Resolves with a way back. */

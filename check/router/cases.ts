@@ -5,6 +5,7 @@ import { extensionCases } from './extension-cases.js'
 import { handshakeCases } from './handshake-cases.js'
 import { headCases } from './head-cases.js'
 import { httpCases } from './http-cases.js'
+import { upgradeCases } from './upgrade-cases.js'
 import { v1Cases } from './v1-cases.js'
 import { v3Cases } from './v3-cases.js'
 
@@ -15,4 +16,5 @@ export const routerCases: readonly Case<RouterContext>[] = [
   ...v3Cases,
   ...httpCases,
   ...extensionCases,
+  ...upgradeCases,
 ]

@@ -1,10 +1,9 @@
 /** A client of the public port: ordinary requests, and what an ordinary client makes of the answers. */
 import { request as httpRequest, type ClientRequest, type IncomingMessage } from 'node:http'
 import { request as httpsRequest } from 'node:https'
-import { connect as connectTcp, type Socket } from 'node:net'
-import { connect as connectTls } from 'node:tls'
 import { CheckFailure, shown } from '../case.js'
 import { Inbox } from '../inbox.js'
+import { connect } from '../stream.js'
 import type { Transcript } from '../transcript.js'
 
 export interface ClientOptions {
@@ -147,11 +146,7 @@ export class Client {
 /** Bytes on a connection to the public port, and everything that comes back until it ends or is silent for `quiet` ms. */
 export function rawExchange(target: ClientTarget, bytes: string, quiet: number): Promise<string> {
   const { url, insecure, timeout } = target
-  const secure = url.protocol === 'https:'
-  const to = { host: url.hostname.replace(/^\[|\]$/g, ''), port: Number(url.port || (secure ? 443 : 80)) }
-  const socket: Socket = secure
-    ? connectTls({ ...to, rejectUnauthorized: !insecure, servername: to.host, ALPNProtocols: ['http/1.1'] })
-    : connectTcp(to)
+  const socket = connect(url, { insecure })
   return new Promise((resolve) => {
     let received = ''
     const done = (): void => {

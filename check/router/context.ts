@@ -8,6 +8,7 @@ import type { RawSocket } from '../socket.js'
 import type { Transcript } from '../transcript.js'
 import { Client, rawExchange, type ClientOptions, type ClientResponse, type ClientTarget } from './client.js'
 import { ExchangeV1, ExchangeV3, type Exchange } from './exchange.js'
+import { UpgradeClient, type UpgradeOptions } from './upgrade-client.js'
 
 /** Where the router under test listens. */
 export interface Bench {
@@ -56,7 +57,7 @@ export class RouterContext implements CaseContext {
   #started: RawSocket | undefined
   /** Those that have carried a request. */
   readonly #used = new Set<RawSocket>()
-  readonly #clients: Client[] = []
+  readonly #clients: { leave(): void }[] = []
 
   constructor(base: CaseContext, bench: Bench, token: string) {
     this.version = base.version
@@ -148,6 +149,13 @@ export class RouterContext implements CaseContext {
   /** A request at the public port, on a connection of its own. */
   client(options: Partial<ClientOptions> = {}): Client {
     const client = new Client(this.bench.public, { target: this.path(), ...options }, this.transcript)
+    this.#clients.push(client)
+    return client
+  }
+
+  /** A request for a WebSocket at the public port. */
+  upgradeClient(options: Partial<UpgradeOptions> = {}): UpgradeClient {
+    const client = new UpgradeClient(this.bench.public, { target: this.path(), ...options }, this.transcript)
     this.#clients.push(client)
     return client
   }

@@ -31,6 +31,8 @@ export interface Exchange {
   send(bytes: Buffer | string): void
   /** The regular end of the response. */
   end(): void
+  /** After a 101: the regular end of what goes to the client, which may go on sending. */
+  endDirection(): void
   /** The service failed. */
   fail(): void
   /** A whole response. */
@@ -121,6 +123,10 @@ export class ExchangeV1 implements Exchange {
 
   end(): void {
     this.socket.close(1000)
+  }
+
+  endDirection(): void {
+    this.socket.sendText('_3')
   }
 
   fail(): void {
@@ -290,6 +296,10 @@ export class ExchangeV3 implements Exchange {
 
   end(): void {
     this.frame('', true)
+  }
+
+  endDirection(): void {
+    this.end()
   }
 
   fail(): void {

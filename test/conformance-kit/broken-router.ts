@@ -5,8 +5,8 @@ import { decodeFrame } from '../../protocol/index.js'
 
 /**
  * A router of 3.0 that gets some things right, and these wrong: it takes any registration, counts ids from 0, writes
- * heads with CRLF, forwards every field, never acknowledges, shows reset texts to clients, and ends the socket for an
- * unknown frame type.
+ * heads with CRLF, forwards every field, never acknowledges, shows reset texts to clients, ends the socket for an
+ * unknown frame type, and announces every extension that it is asked for, `upgrade` too, of which it knows nothing.
  */
 export class BrokenRouter implements AsyncDisposable {
   readonly #registration: Server
@@ -17,6 +17,10 @@ export class BrokenRouter implements AsyncDisposable {
 
   constructor() {
     const sockets = new WebSocketServer({ noServer: true, handleProtocols: () => 'cranker_3.0' })
+    sockets.on('headers', (headers, req) => {
+      const asked = req.headers['cranker-extensions']
+      if (asked !== undefined) headers.push(`Cranker-Extensions: ${String(asked)}`)
+    })
     this.#registration = createServer()
     this.#registration.on('upgrade', (req, stream, head) => {
       sockets.handleUpgrade(req, stream, head, (ws) => {
