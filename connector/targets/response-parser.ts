@@ -16,6 +16,10 @@ export interface ResponseSink {
 type Phase =
   'idle' | 'head' | 'length' | 'chunk-size' | 'chunk-data' | 'chunk-end' | 'trailers' | 'until-close' | 'over'
 
+/** What a server for HTTP/2 begins with, whatever it was sent: SETTINGS on stream 0 (RFC 9113 §3.4, §6.5). */
+const HTTP2_SETTINGS = /^\0[^]{2}\x04[\0\x01]\0{4}/
+const HTTP2_ADVICE = 'HTTP/2, which it must be spoken to in: set targetProtocol http2 (--target-protocol http2)'
+
 const CR = 13
 const LF = 10
 /** Most heads are shorter: a large first read is not turned into text as a whole. */
@@ -92,6 +96,7 @@ export class ResponseParser {
           // The empty line may come in pieces.
           const end = text.indexOf('\r\n\r\n', Math.max(0, before - 3))
           if (end === -1) {
+            if (HTTP2_SETTINGS.test(text)) return HTTP2_ADVICE
             if (text.length > this.#maxHeadBytes) return 'the head is too large'
             this.#text = text
             return undefined

@@ -3,6 +3,7 @@ import { EventEmitter, once } from 'node:events'
 import { constants, type IncomingHttpHeaders } from 'node:http2'
 import { Metadata, type ServiceError, status } from '@grpc/grpc-js'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { silentLogger } from '../../protocol/logger.js'
 import { certificate } from '../support/certificate.js'
 import { EchoClient, EchoService, FAILURES } from '../support/grpc.js'
 import { Http2Client } from '../support/http2-client.js'
@@ -179,6 +180,24 @@ describe('gRPC where no connector of the route carries trailers', () => {
     const { text } = await client.fetch({ ':method': 'POST', 'content-type': 'application/grpc-web+proto' }, 'x')
     client.destroy()
     expect(text).toBe('application/grpc-web+proto')
+  })
+})
+
+describe('gRPC to a connector that was not told to speak HTTP/2', () => {
+  it('ends in UNAVAILABLE, and the log of the connector says what to do', async () => {
+    const complaints: unknown[] = []
+    const warn = (fields: Record<string, unknown>): unknown => complaints.push(fields['complaint'])
+    await using pair = await startPair({
+      version: '3.0',
+      target: target(),
+      router: { http2Cleartext: true },
+      connector: { logger: { ...silentLogger, warn } },
+    })
+    const client = new EchoClient(pair.port)
+    const error = await failure(client.unary('unary', 'x'))
+    client.close()
+    expect(error.code).toBe(status.UNAVAILABLE)
+    expect(complaints).toEqual([expect.stringContaining('--target-protocol http2')])
   })
 })
 

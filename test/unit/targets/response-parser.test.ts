@@ -183,4 +183,9 @@ describe('the response parser', () => {
   ])('complains about %s', (_name, text) => {
     expect(parse(text).complaint).toBeTypeOf('string')
   })
+
+  it('says what to do about a server that speaks only HTTP/2', () => {
+    const settings = '\0\0\x06\x04\0\0\0\0\0\0\x03\0\0\0\x64'
+    expect(parse(settings).complaint).toContain('--target-protocol http2')
+  })
 })
