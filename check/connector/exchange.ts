@@ -1,6 +1,7 @@
 /** One request through the connector under test, over either version. */
 import { CheckFailure, checkSame } from '../case.js'
 import type { Tunnel } from './lobby.js'
+import type { ServiceCall } from './service.js'
 
 export interface ResponseHead {
   /** As it came; the parts of a 3.0 head joined. */
@@ -111,4 +112,10 @@ export async function expectResponse(exchange: Exchange, status: number, body: s
   checkSame('the status', head.status, status)
   checkSame('the body', (await exchange.body()).toString('latin1'), body)
   return head
+}
+
+/** The end of a case that was about something else: the service answers, and the response passes. */
+export async function finish(exchange: Exchange, call: ServiceCall): Promise<void> {
+  call.answer(200, ['content-length', '2'], 'ok')
+  await expectResponse(exchange, 200, 'ok')
 }

@@ -5,7 +5,7 @@ import { check, checkSame, CheckFailure, NotApplicable, shown, type Case } from 
 import { frameOf, goaway, header } from '../frames.js'
 import { barrier, begin } from './barrier.js'
 import type { ConnectorContext } from './context.js'
-import { expectResponse } from './exchange.js'
+import { expectResponse, finish } from './exchange.js'
 import { ExchangeV3 } from './exchange-v3.js'
 import { Lobby, type Attempt } from './lobby.js'
 
@@ -104,8 +104,7 @@ export const extensionCases: readonly Case<ConnectorContext>[] = [
       tunnel.socket.sendBinary(header(exchange.id, 'x-end:1\n', { endStream: true }))
       const call = await context.call()
       checkSame('the body at the service', (await call.body(context.timeout)).toString(), 'body')
-      call.answer(200, ['content-length', '2'], 'ok')
-      await expectResponse(exchange, 200, 'ok')
+      await finish(exchange, call)
     },
   },
   {
@@ -168,8 +167,7 @@ export const extensionCases: readonly Case<ConnectorContext>[] = [
       const at = performance.now()
       tunnel.socket.sendBinary(goaway(exchange.id, 0, `${String(AWAY_S)} restarting`))
       await barrier(context, tunnel)
-      call.answer(200, ['content-length', '2'], 'ok')
-      await expectResponse(exchange, 200, 'ok')
+      await finish(exchange, call)
       tunnel.socket.close(1001, 'Going away')
       const registers = (attempt: Attempt): Attempt | undefined => (attempt.kind === 'register' ? attempt : undefined)
       const next = await watch.take('a registration when the time is over', registers, context.comeback)

@@ -2,7 +2,7 @@
 import { gzipSync } from 'node:zlib'
 import { check, checkSame, shown, type Case } from '../case.js'
 import type { ConnectorContext } from './context.js'
-import { expectResponse, valuesOf } from './exchange.js'
+import { expectResponse, finish, valuesOf } from './exchange.js'
 
 const BOTH = ['3.0', '1.0'] as const
 /** An odd but legal request target: nothing in it may be decoded, encoded or left out. */
@@ -28,8 +28,7 @@ export const forwardingCases: readonly Case<ConnectorContext>[] = [
     run: async (context) => {
       const { exchange, call } = await context.start({ target: `${context.path}${ODD_TARGET}` })
       checkSame('the target at the service', call.target, `${context.path}${ODD_TARGET}`)
-      call.answer(200, ['content-length', '2'], 'ok')
-      await expectResponse(exchange, 200, 'ok')
+      await finish(exchange, call)
     },
   },
   {
@@ -53,8 +52,7 @@ export const forwardingCases: readonly Case<ConnectorContext>[] = [
       const passed = REQUEST_FIELDS.filter((name) => call.values(name).length > 0)
       checkSame('fields that must not reach the service', passed.join(', '), '')
       checkSame('x-kept', call.values('x-kept').join(), '1')
-      call.answer(200, ['content-length', '2'], 'ok')
-      await expectResponse(exchange, 200, 'ok')
+      await finish(exchange, call)
     },
   },
   {
@@ -175,8 +173,7 @@ export const forwardingCases: readonly Case<ConnectorContext>[] = [
         checkSame('the piece at the service', (await arrived).toString(), piece)
       }
       exchange.endBody()
-      call.answer(200, ['content-length', '2'], 'ok')
-      await expectResponse(exchange, 200, 'ok')
+      await finish(exchange, call)
     },
   },
   {
@@ -192,8 +189,7 @@ export const forwardingCases: readonly Case<ConnectorContext>[] = [
       odd.send({ target: `${context.path}/odd?q=%zz|` })
       const call = await context.call(`${context.path}/odd`).catch(() => undefined)
       call?.answer(204)
-      running.call.answer(200, ['content-length', '2'], 'ok')
-      await expectResponse(running.exchange, 200, 'ok')
+      await finish(running.exchange, running.call)
       check(tunnel.socket.open, 'the socket to stay', shown('it was closed'))
     },
   },

@@ -1,7 +1,7 @@
 /** docs/protocol.md, section 3: heads, over both versions. */
 import { check, checkSame, shown, type Case } from '../case.js'
 import type { ConnectorContext } from './context.js'
-import { expectResponse, valuesOf, type ResponseHead } from './exchange.js'
+import { expectResponse, finish, type ResponseHead, valuesOf } from './exchange.js'
 
 const BOTH = ['3.0', '1.0'] as const
 /** RFC 9110 §5.6.2. */
@@ -17,8 +17,7 @@ async function reads(context: ConnectorContext, head: string): Promise<Readonly<
   exchange.sendHead(head, false)
   const call = await context.call()
   const seen = { a: call.values('x-a').join('|'), b: call.values('x-b').join('|'), target: call.target }
-  call.answer(200, ['content-length', '2'], 'ok')
-  await expectResponse(exchange, 200, 'ok')
+  await finish(exchange, call)
   return seen
 }
 

@@ -5,7 +5,7 @@ import { check, checkSame, shown, type Case } from '../case.js'
 import { data, frameOf, header, rawFrame } from '../frames.js'
 import { barrier, begin } from './barrier.js'
 import type { ConnectorContext } from './context.js'
-import { expectResponse, failureOrAnswer, headText, valuesOf, type Answer, type Failure } from './exchange.js'
+import { type Answer, expectResponse, type Failure, failureOrAnswer, finish, headText, valuesOf } from './exchange.js'
 import type { ExchangeV3 } from './exchange-v3.js'
 import type { Tunnel } from './lobby.js'
 import type { ServiceCall } from './service.js'
@@ -139,8 +139,7 @@ export const v3Cases: readonly Case<ConnectorContext>[] = [
       await Promise.all([received, exchange.sendBody(body).then(() => exchange.endBody())])
       const { call, bytes } = await received
       check(bytes.equals(body), 'the body at the service byte for byte', 'it differs')
-      call.answer(200, ['content-length', '2'], 'ok')
-      await expectResponse(exchange, 200, 'ok')
+      await finish(exchange, call)
     },
   },
   {
@@ -155,8 +154,7 @@ export const v3Cases: readonly Case<ConnectorContext>[] = [
       exchange.sendData(Buffer.from('two'), true)
       const call = await context.call()
       checkSame('the body at the service', (await call.body(context.timeout)).toString(), 'one two')
-      call.answer(200, ['content-length', '2'], 'ok')
-      await expectResponse(exchange, 200, 'ok')
+      await finish(exchange, call)
     },
   },
   {
@@ -170,8 +168,7 @@ export const v3Cases: readonly Case<ConnectorContext>[] = [
       exchange.endBody()
       const call = await context.call()
       checkSame('bytes of body at the service', (await call.body(context.timeout)).length, 0)
-      call.answer(200, ['content-length', '2'], 'ok')
-      await expectResponse(exchange, 200, 'ok')
+      await finish(exchange, call)
     },
   },
   {
@@ -350,8 +347,7 @@ export const v3Cases: readonly Case<ConnectorContext>[] = [
     run: async (context) => {
       const tunnel = await context.tunnel()
       const { exchange, call } = await begin(context, tunnel)
-      call.answer(200, ['content-length', '2'], 'ok')
-      await expectResponse(exchange, 200, 'ok')
+      await finish(exchange, call)
       tunnel.socket.sendBinary(data(exchange.id, 'late'))
       exchange.acknowledge(5)
       exchange.abort()
@@ -367,8 +363,7 @@ export const v3Cases: readonly Case<ConnectorContext>[] = [
     run: async (context) => {
       const tunnel = await context.tunnel()
       const { exchange, call } = await begin(context, tunnel)
-      call.answer(200, ['content-length', '2'], 'ok')
-      await expectResponse(exchange, 200, 'ok')
+      await finish(exchange, call)
       const target = `${context.path}/again`
       tunnel.socket.sendBinary(header(exchange.id, headText({ target }), { endStream: true }))
       await context.stillServes(tunnel)
@@ -398,8 +393,7 @@ async function splitHead(
   })
   const call = await context.call()
   checkSame('x-long at the service', call.values('x-long')[0], value)
-  call.answer(200, ['content-length', '2'], 'ok')
-  await expectResponse(exchange, 200, 'ok')
+  await finish(exchange, call)
 }
 
 /** A request while the service is down. */

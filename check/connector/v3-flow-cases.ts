@@ -3,7 +3,7 @@ import { check, checkSame, CheckFailure, type Case } from '../case.js'
 import { data, frameOf, header, rawFrame, windowUpdate } from '../frames.js'
 import { barrier, begin } from './barrier.js'
 import type { ConnectorContext } from './context.js'
-import { expectResponse } from './exchange.js'
+import { finish } from './exchange.js'
 import type { ExchangeV3 } from './exchange-v3.js'
 import type { Tunnel } from './lobby.js'
 
@@ -71,8 +71,7 @@ async function bears(context: ConnectorContext, frames: readonly Buffer[]): Prom
   const running = await begin(context, tunnel)
   for (const frame of frames) tunnel.socket.sendBinary(frame)
   await barrier(context, tunnel)
-  running.call.answer(200, ['content-length', '2'], 'ok')
-  await expectResponse(running.exchange, 200, 'ok')
+  await finish(running.exchange, running.call)
   await context.stillServes(tunnel)
 }
 
@@ -155,8 +154,7 @@ export const v3FlowCases: readonly Case<ConnectorContext>[] = [
       }
       exchange.endBody()
       const call = await reached
-      call.answer(200, ['content-length', '2'], 'ok')
-      await expectResponse(exchange, 200, 'ok')
+      await finish(exchange, call)
     },
   },
   {

@@ -3,7 +3,7 @@ import { check, checkSame, CheckFailure, type Case } from '../case.js'
 import type { Inbox } from '../inbox.js'
 import { barrier } from './barrier.js'
 import type { ConnectorContext } from './context.js'
-import { expectResponse } from './exchange.js'
+import { finish } from './exchange.js'
 import type { Attempt, Tunnel } from './lobby.js'
 
 const BOTH = ['3.0', '1.0'] as const
@@ -107,8 +107,7 @@ async function fiveRequests(context: ConnectorContext, tunnel: Tunnel): Promise<
     .then(() => undefined)
     .catch((failure: unknown) => (failure instanceof CheckFailure ? failure.actual : String(failure)))
   for (const { exchange, call } of started) {
-    call.answer(200, ['content-length', '2'], 'ok')
-    await expectResponse(exchange, 200, 'ok')
+    await finish(exchange, call)
   }
   return came
 }
@@ -125,8 +124,7 @@ export const windowCases: readonly Case<ConnectorContext>[] = [
       const watch = context.watch()
       const { exchange, call } = await context.start({}, tunnel)
       await watch.take('a new socket while the request waits for the service', registers, context.timeout)
-      call.answer(200, ['content-length', '2'], 'ok')
-      await expectResponse(exchange, 200, 'ok')
+      await finish(exchange, call)
     },
   },
   {
@@ -254,8 +252,7 @@ export const stopCases: readonly Case<ConnectorContext>[] = [
       program.signal('SIGTERM')
       await watch.take('a deregistration', deregisters, context.timeout).catch(() => undefined)
       check(program.running, 'the process to run while a request does', 'it has ended')
-      call.answer(200, ['content-length', '2'], 'ok')
-      await expectResponse(exchange, 200, 'ok')
+      await finish(exchange, call)
     },
   },
   {
@@ -276,8 +273,7 @@ export const stopCases: readonly Case<ConnectorContext>[] = [
       program.signal('SIGTERM')
       await watch.take('a deregistration', deregisters, context.timeout)
       const call = await context.call()
-      call.answer(200, ['content-length', '2'], 'ok')
-      await expectResponse(exchange, 200, 'ok')
+      await finish(exchange, call)
     },
   },
   {
