@@ -4,11 +4,11 @@ import { CrankerError } from '../../protocol/errors.js'
 import { announcedTrailers } from '../../protocol/trailers.js'
 import { lists } from '../../protocol/upgrade.js'
 import { errorAnswer } from '../responses.js'
-import { v7 as uuidv7 } from 'uuid'
 import type { ClientMessage, ClientResponse } from './client-message.js'
+import { ClientRequest } from './client-request.js'
 import type { ClientConnection } from './connection.js'
 import { hasContentLength, hasFraming, interimText, mayHaveBody } from './framing.js'
-import { type InboundHandler, type InboundRequest, nobody } from './inbound.js'
+import { type InboundRequest, nobody } from './inbound.js'
 import { PresenceProbe } from './presence-probe.js'
 import type { Refusal, RequestFacts } from './validity.js'
 
@@ -22,26 +22,14 @@ const ONE_WRITE_BYTES = 4 * 1024
 type State = 'open' | 'held' | 'sending' | 'ended' | 'over'
 
 /** One HTTP/1.x request and its response. Its connection runs one at a time. */
-export class Http1Request implements InboundRequest {
-  readonly method: string
-  readonly headers: RawHeaders
-  readonly httpVersion: string
-  readonly target: string
-  readonly path: string
-  readonly host: string
-  readonly authority: string
-  readonly hasBody: boolean
-  readonly contentLength: number | undefined
-  readonly expectsContinue: boolean
+export class Http1Request extends ClientRequest implements InboundRequest {
   readonly upgrade: boolean = false
-  handler: InboundHandler = nobody
 
   readonly #connection: ClientConnection
   readonly #request: ClientMessage
   readonly #response: ClientResponse
   #state: State = 'open'
   #held: Buffer | undefined
-  #id: string | undefined
   #started = false
   #infos = 0
   #bodyEnded = 0
@@ -61,41 +49,13 @@ export class Http1Request implements InboundRequest {
     response: ClientResponse,
     facts: RequestFacts | undefined,
   ) {
+    const line = request as ClientMessage & { method: string; url: string }
+    super(connection, line, facts, facts === undefined && hasFraming(request.rawHeaders))
     this.#connection = connection
     this.#request = request
     this.#response = response
-    this.method = request.method as string
-    this.headers = request.rawHeaders
-    this.httpVersion = request.httpVersion
-    this.target = facts?.target ?? (request.url as string)
-    this.path = facts?.path ?? ''
-    this.host = facts?.host ?? ''
-    this.authority = facts?.authority ?? ''
-    this.hasBody = facts === undefined ? hasFraming(request.rawHeaders) : facts.hasBody
-    this.contentLength = facts?.contentLength
-    this.expectsContinue = facts?.expectsContinue ?? false
     response.owner = this
     response.on('finish', onResponseFinish)
-  }
-
-  get id(): string {
-    return (this.#id ??= uuidv7())
-  }
-
-  get secure(): boolean {
-    return this.#connection.secure
-  }
-
-  get remoteAddress(): string {
-    return this.#connection.remoteAddress
-  }
-
-  get remotePort(): number {
-    return this.#connection.remotePort
-  }
-
-  get localPort(): number {
-    return this.#connection.localPort
   }
 
   /** The client has sent the whole request. */

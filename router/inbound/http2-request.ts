@@ -1,5 +1,4 @@
 import { constants, type OutgoingHttpHeaders, type ServerHttp2Stream } from 'node:http2'
-import { v7 as uuidv7 } from 'uuid'
 import type { CrankerError } from '../../protocol/errors.js'
 import type { RawHeaders, ResponseHead } from '../../protocol/head.js'
 import { MAX_INTERIM_HEADS } from '../../protocol/limits.js'
@@ -7,11 +6,12 @@ import type { Listed } from '../../protocol/roster.js'
 import { fieldRecord } from '../../protocol/field-record.js'
 import { SWITCHING_PROTOCOLS } from '../../protocol/upgrade.js'
 import { errorAnswer } from '../responses.js'
+import { ClientRequest } from './client-request.js'
 import { mayHaveBody } from './framing.js'
 import { type Http2Head, interimFields, responseFields } from './http2-head.js'
 import type { Http2Session } from './http2-session.js'
 import { connectResponse } from './http2-websocket.js'
-import { type InboundHandler, type InboundRequest, nobody } from './inbound.js'
+import { type InboundRequest, nobody } from './inbound.js'
 import type { Refusal, RequestFacts } from './validity.js'
 
 const { HTTP2_HEADER_STATUS, NGHTTP2_CANCEL, NGHTTP2_INTERNAL_ERROR, NGHTTP2_NO_ERROR } = constants
@@ -20,27 +20,15 @@ const { HTTP2_HEADER_STATUS, NGHTTP2_CANCEL, NGHTTP2_INTERNAL_ERROR, NGHTTP2_NO_
 type State = 'open' | 'held' | 'sending' | 'ended' | 'over'
 
 /** One HTTP/2 stream: a request and its response. */
-export class Http2Request implements InboundRequest, Listed {
+export class Http2Request extends ClientRequest implements InboundRequest, Listed {
   place = -1
-  readonly method: string
-  readonly headers: RawHeaders
-  readonly httpVersion = '2.0'
-  readonly target: string
-  readonly path: string
-  readonly host: string
-  readonly authority: string
-  readonly hasBody: boolean
-  readonly contentLength: number | undefined
-  readonly expectsContinue: boolean
   readonly upgrade: boolean
-  handler: InboundHandler = nobody
 
   readonly #session: Http2Session
   readonly #stream: ServerHttp2Stream
   #state: State = 'open'
   #heldHead: OutgoingHttpHeaders | undefined
   #held: Buffer | undefined
-  #id: string | undefined
   #started = false
   #infos = 0
   /** The response ends with its head. */
@@ -60,19 +48,12 @@ export class Http2Request implements InboundRequest, Listed {
 
   /** Without `facts`: a request that is only going to be refused. */
   constructor(session: Http2Session, stream: ServerHttp2Stream, head: Http2Head, facts: RequestFacts | undefined) {
+    const { method, path, headers } = head
+    super(session, { method, url: path, httpVersion: '2.0', rawHeaders: headers }, facts, !stream.endAfterHeaders)
     this.#session = session
     this.#stream = stream
-    this.method = head.method
-    this.headers = head.headers
-    this.target = facts?.target ?? head.path
-    this.path = facts?.path ?? ''
-    this.host = facts?.host ?? ''
-    this.authority = facts?.authority ?? ''
-    this.hasBody = facts?.hasBody ?? !stream.endAfterHeaders
-    this.contentLength = facts?.contentLength
     this.#webSocketKey = head.webSocketKey
     this.upgrade = head.webSocketKey !== undefined
-    this.expectsContinue = !this.upgrade && (facts?.expectsContinue ?? false)
     stream.on('aborted', () => this.#lost())
     stream.on('close', () => this.#closed())
     stream.on('finish', () => {
@@ -85,31 +66,12 @@ export class Http2Request implements InboundRequest, Listed {
     stream.on('wantTrailers', () => this.#wantTrailers())
   }
 
-  get id(): string {
-    return (this.#id ??= uuidv7())
-  }
-
-  get secure(): boolean {
-    return this.#session.secure
-  }
-
-  get remoteAddress(): string {
-    return this.#session.remoteAddress
-  }
-
-  get remotePort(): number {
-    return this.#session.remotePort
-  }
-
-  get localPort(): number {
-    return this.#session.localPort
-  }
-
   start(): void {
     if (this.#started || !this.#receiving()) return
     this.#started = true
     const stream = this.#stream
-    if (this.expectsContinue && this.#state === 'open') stream.additionalHeaders({ [HTTP2_HEADER_STATUS]: 100 })
+    const waits = this.expectsContinue && !this.upgrade
+    if (waits && this.#state === 'open') stream.additionalHeaders({ [HTTP2_HEADER_STATUS]: 100 })
     stream.on('data', (chunk: Buffer) => {
       if (this.#receiving()) this.handler.onBody(chunk)
     })
