@@ -1,9 +1,9 @@
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { bin, ensureBuilt } from '../support/built.js'
+import { temporaryFolder } from '../support/temporary-folder.js'
 
 beforeAll(ensureBuilt, 120_000)
 
@@ -29,7 +29,7 @@ describe('cranker decode', () => {
   })
 
   it('reads a file, and messages of 1.0', () => {
-    const file = join(mkdtempSync(join(tmpdir(), 'cranker-decode-')), 'message')
+    const file = join(temporaryFolder(), 'message')
     writeFileSync(file, 'GET / HTTP/1.1\ncookie:a=1\n\n_2')
     expect(decode(['--protocol', '1.0', '--format', 'binary', '--redact', file], '').stdout).toBe(
       'REQUEST 29 B "GET / HTTP/1.1⏎cookie:***⏎⏎_2"\n',

@@ -1,16 +1,16 @@
 /** Self-signed certificates for names, and their keys. For tests only; valid for a century. */
-import { mkdtempSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { temporaryFolder } from './temporary-folder.js'
 
 export interface CertificateFiles {
   readonly certFile: string
   readonly keyFile: string
 }
 
-/** Two files of their own, which a test may change. */
+/** Two files of its own for the test that runs, which it may change. */
 export function certificateFiles({ cert, key }: { readonly cert: string; readonly key: string }): CertificateFiles {
-  const folder = mkdtempSync(join(tmpdir(), 'cranker-certificate-'))
+  const folder = temporaryFolder()
   const files = { certFile: join(folder, 'cert.pem'), keyFile: join(folder, 'key.pem') }
   writeFileSync(files.certFile, cert)
   writeFileSync(files.keyFile, key)

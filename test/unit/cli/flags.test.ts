@@ -1,5 +1,4 @@
-import { mkdtempSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { connectorFlags, connectorOptions } from '../../../cli/connector-flags.js'
@@ -8,6 +7,7 @@ import type { Log } from '../../../cli/logging.js'
 import { routerFlags, routerOptions } from '../../../cli/router-flags.js'
 import { connectorDefaults, resolveConnectorOptions } from '../../../connector/options.js'
 import { ROUTER_DEFAULTS, resolveRouterOptions } from '../../../router/options.js'
+import { temporaryFolder } from '../../support/temporary-folder.js'
 
 const quiet = { debug() {}, info() {}, warn() {}, error() {}, flush() {}, informs: true } satisfies Log
 
@@ -73,7 +73,7 @@ describe('the flags of the router', () => {
   })
 
   it('want the certificate and the key together, and no contradiction', async () => {
-    const pem = join(mkdtempSync(join(tmpdir(), 'cranker-flags-')), 'any.pem')
+    const pem = join(temporaryFolder(), 'any.pem')
     writeFileSync(pem, '-----BEGIN ANYTHING-----\n')
     await expect(router(['--tls-cert', '/nonexistent.pem'])).rejects.toThrow('--tls-cert: "/nonexistent.pem": cannot')
     await expect(router(['--tls-cert', pem])).rejects.toThrow('each --tls-cert needs a --tls-key')
