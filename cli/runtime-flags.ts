@@ -12,16 +12,24 @@ export const RUNTIME_FLAGS: readonly string[] = ['--single-threaded-gc', '--max-
  * V8 allocates in the old generation what has often survived the young one's collections. Requests under way do, and
  * are garbage a moment later: from there they keep everything that they refer to alive until the next full collection.
  * It costs the router a third of its CPU, in some processes and not in others, as the profile happens to fall out.
- * Unlike the flags above, this one can be set at any time, on every version of Node.
  */
-export const PRETENURING_FLAG = '--no-allocation-site-pretenuring'
+const PRETENURING_FLAG = '--no-allocation-site-pretenuring'
+
+/**
+ * In Node 24 the young generation is not collected while the old one is being marked: for a fifth of a second nothing that
+ * passes is freed, which was 50 MiB of a fast download. In Node 20 it is.
+ */
+const SEPARATE_PHASES_FLAG = '--no-separate-gc-phases'
+
+/** Unlike those above, these can be set at any time, on every version of Node; of one that is gone V8 would complain on stderr. */
+export const LATE_FLAGS: readonly string[] = [PRETENURING_FLAG, SEPARATE_PHASES_FLAG]
 
 /** Since Node 23.11, POSIX only. */
 type Execve = (file: string, args: readonly string[], env: NodeJS.ProcessEnv) => never
 
 /** Call it first in a command's process. */
 export function tuneGarbageCollection(): void {
-  setFlagsFromString(PRETENURING_FLAG)
+  for (const flag of LATE_FLAGS) setFlagsFromString(flag)
   restartWithRuntimeFlags()
 }
 

@@ -1,7 +1,7 @@
 /** Who is measured, and how each is started in front of an origin. */
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { PRETENURING_FLAG, RUNTIME_FLAGS } from '../../dist/cli/runtime-flags.js'
+import { LATE_FLAGS, RUNTIME_FLAGS } from '../../dist/cli/runtime-flags.js'
 import { readyForGrpc } from './grpc.mjs'
 import { proxyConfig, startNginx } from './nginx.mjs'
 import { freePort, ready } from './processes.mjs'
@@ -116,7 +116,7 @@ function ours(protocol, secure, inProcess = false) {
       const connector = processes.start(
         process.execPath,
         inProcess
-          ? [...RUNTIME_FLAGS, PRETENURING_FLAG, here('in-process.mjs'), url, protocol]
+          ? [...RUNTIME_FLAGS, ...LATE_FLAGS, here('in-process.mjs'), url, protocol]
           : [
               ...flags,
               ...[bin('cranker-connector'), '--router', url, ...common, ...connectorArgs],

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { PRETENURING_FLAG, RUNTIME_FLAGS } from '../../cli/runtime-flags.js'
+import { LATE_FLAGS, RUNTIME_FLAGS } from '../../cli/runtime-flags.js'
 import { ensureBuilt } from '../support/built.js'
 import { RunningCommand } from '../support/process.js'
 
@@ -27,7 +27,7 @@ describe('the commands’ garbage collector', () => {
   it('are flags that this Node knows', async () => {
     const { execFile } = await import('node:child_process')
     const { promisify } = await import('node:util')
-    const late = `require('node:v8').setFlagsFromString('${PRETENURING_FLAG}')`
+    const late = LATE_FLAGS.map((flag) => `require('node:v8').setFlagsFromString('${flag}')`).join(';')
     const { stderr } = await promisify(execFile)(process.execPath, [...RUNTIME_FLAGS, '-e', late])
     expect(stderr).toBe('')
   })
