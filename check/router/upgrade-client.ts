@@ -1,7 +1,6 @@
 /** A client that asks for a WebSocket. Behind the 101 it has bytes: a router has no business with what they mean. */
 import { randomBytes } from 'node:crypto'
 import type { Socket } from 'node:net'
-import { TLSSocket } from 'node:tls'
 import { resetSocket } from '../../protocol/reset-socket.js'
 import { CheckFailure, checkSame } from '../case.js'
 import { Inbox } from '../inbox.js'
@@ -70,9 +69,8 @@ export class UpgradeClient {
 
   leave(): void {
     this.#transcript.note('client', 'leaves')
-    // On TCP a mere end would say that it still reads; TLS has a message for that, which is not sent here.
-    if (this.#stream instanceof TLSSocket) this.#stream.destroy()
-    else resetSocket(this.#stream)
+    // A mere end would say that it still reads.
+    resetSocket(this.#stream)
   }
 
   /** Waits for these bytes. @throws CheckFailure when others come, or none */

@@ -1,5 +1,5 @@
 import { connect as connectTcp, type Socket } from 'node:net'
-import { connect as connectTls, TLSSocket } from 'node:tls'
+import { connect as connectTls, type TLSSocket } from 'node:tls'
 import type { Clock, Timer } from '../../protocol/clock.js'
 import { resetSocket } from '../../protocol/reset-socket.js'
 import { connectOptions, type TcpAddress } from './open-socket.js'
@@ -107,9 +107,7 @@ class TcpWire implements Wire {
   }
 
   reset(): void {
-    // Node cannot reset what is under TLS; there the missing close_notify tells (RFC 8446 §6.1).
-    if (this.#socket instanceof TLSSocket) this.#socket.destroy()
-    else resetSocket(this.#socket)
+    resetSocket(this.#socket)
   }
 }
 
