@@ -1,7 +1,8 @@
 /** `cranker-router` and `cranker router`. */
 
+import { hostAndPort } from '../protocol/address.js'
 import { ROUTER_DEFAULTS } from '../router/options.js'
-import { createRouter, type Endpoint, type Router } from '../router/index.js'
+import { createRouter, type Router } from '../router/index.js'
 import type { CommandLine } from './flags.js'
 import { createLog, type Log } from './logging.js'
 import { routerFlags, routerOptions } from './router-flags.js'
@@ -45,14 +46,14 @@ export async function routerCommand(
         ...(admin === undefined ? {} : { admin: admin.url }),
       }
       // A URL names an address to call: who listens on all must see that here.
-      const listening = [open, registration, ...(admin === undefined ? [] : [admin])].map(bound)
+      const listening = [open, registration, ...(admin === undefined ? [] : [admin])].map(({ host, port }) =>
+        hostAndPort(host, port),
+      )
       log.info({ ...urls, listening }, 'router listening')
       log.flush()
     },
   }
 }
-
-const bound = ({ host, port }: Endpoint): string => (host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`)
 
 function reload(router: Router, log: Log): void {
   try {

@@ -1,5 +1,5 @@
 import type { AddressInfo, Server } from 'node:net'
-import { isIPv6 } from 'node:net'
+import { hostAndPort } from '../protocol/address.js'
 import { CrankerError } from '../protocol/errors.js'
 
 /** Where one of the router's ports can be reached. */
@@ -69,5 +69,5 @@ function reason(code: string | undefined, option: string): string {
 export function endpoint(address: AddressInfo, scheme: 'http' | 'https' | 'ws' | 'wss'): Endpoint {
   const { address: host, port } = address
   const reachable = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host
-  return { host, port, url: `${scheme}://${isIPv6(reachable) ? `[${reachable}]` : reachable}:${port}` }
+  return { host, port, url: `${scheme}://${hostAndPort(reachable, port)}` }
 }

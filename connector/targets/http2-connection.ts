@@ -7,6 +7,7 @@ import {
 } from 'node:http2'
 import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
+import { hostAndPort } from '../../protocol/address.js'
 import type { Clock, Timer } from '../../protocol/clock.js'
 import { MAX_HEAD_FIELDS } from '../../protocol/limits.js'
 import {
@@ -146,7 +147,7 @@ export class Http2Connection {
       return
     }
     const { host, port, tls } = this.#options.address
-    const origin = `${tls ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${port}`
+    const origin = `${tls ? 'https' : 'http'}://${hostAndPort(host, port)}`
     const session = connectHttp2(origin, { ...sessionOptions(this.#options), createConnection: () => socket })
     this.#session = session
     session.once('connect', () => {
