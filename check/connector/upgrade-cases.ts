@@ -4,7 +4,7 @@ import type { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { CheckFailure, checkSame, type Case } from '../case.js'
 import type { ConnectorContext } from './context.js'
-import { expectResponse, parseHead, type Exchange } from './exchange.js'
+import { expectResponse, type Exchange } from './exchange.js'
 import type { ServiceUpgrade } from './service.js'
 
 /** Long enough for what must not come to have come. */
@@ -29,26 +29,34 @@ async function ask(context: ConnectorContext, early = ''): Promise<Exchange> {
   return exchange
 }
 
+interface Reached {
+  readonly exchange: Exchange
+  readonly upgrade: ServiceUpgrade
+}
+
 /** The same as it has reached the service. */
-async function reach(context: ConnectorContext, early = ''): Promise<{ exchange: Exchange; upgrade: ServiceUpgrade }> {
+async function reach(context: ConnectorContext, early = ''): Promise<Reached> {
   const { upgrades, stop } = context.bench.service.takeUpgrades()
   try {
     const exchange = await ask(context, early)
-    return {
-      exchange,
-      upgrade: await upgrades.take('the upgrade to reach the service', (each) => each, context.timeout),
-    }
+    const upgrade = await upgrades.take('the upgrade to reach the service', (each) => each, context.timeout)
+    return { exchange, upgrade }
   } finally {
     stop()
   }
 }
 
-/** A WebSocket that the service has accepted: both ends of it, behind the 101. */
-async function open(context: ConnectorContext): Promise<{ exchange: Exchange; service: Socket }> {
-  const { exchange, upgrade } = await reach(context)
+/** @returns the service's end, behind the 101 */
+async function accept({ exchange, upgrade }: Reached): Promise<Socket> {
   const service = upgrade.accept()
-  checkSame('the status', parseHead((await exchange.head()).text).status, 101)
-  return { exchange, service }
+  checkSame('the status', (await exchange.head()).status, 101)
+  return service
+}
+
+/** A WebSocket that the service has accepted: both ends of it. */
+async function open(context: ConnectorContext): Promise<{ exchange: Exchange; service: Socket }> {
+  const reached = await reach(context)
+  return { exchange: reached.exchange, service: await accept(reached) }
 }
 
 /** What arrives at the service from now on. */
@@ -105,12 +113,12 @@ export const upgradeCases: readonly Case<ConnectorContext>[] = [
     section: '9.7',
     versions: BOTH,
     run: async (context) => {
-      const { exchange, upgrade } = await reach(context, 'early ')
+      const reached = await reach(context, 'early ')
+      const { exchange, upgrade } = reached
       const arrived = listen(upgrade.stream)
       await sleep(QUIET_MS)
       checkSame('the bytes at the service before it has answered', arrived.text, '')
-      const service = upgrade.accept()
-      checkSame('the status', parseHead((await exchange.head()).text).status, 101)
+      const service = await accept(reached)
       await exchange.sendBody(Buffer.from('and late'))
       exchange.endBody()
       checkSame('the bytes at the service', await received(context, service, arrived), 'early and late')

@@ -32,16 +32,16 @@ async function ask(context: RouterContext, options: Partial<UpgradeOptions> = {}
   return { client, exchange: await context.take(socket), socket }
 }
 
-function accept({ client, exchange }: Asked): void {
+async function accept({ client, exchange }: Asked): Promise<void> {
   const accepted = `sec-websocket-accept:${acceptKey(client.key)}`
   exchange.head(`HTTP/1.1 101 Switching Protocols\nconnection:upgrade\nupgrade:websocket\n${accepted}\n`)
+  checkSame("the client's status", await client.status(), 101)
 }
 
 /** The same after the 101. */
-async function open(context: RouterContext, options: Partial<UpgradeOptions> = {}): Promise<Asked> {
-  const asked = await ask(context, options)
-  accept(asked)
-  checkSame("the client's status", await asked.client.status(), 101)
+async function open(context: RouterContext): Promise<Asked> {
+  const asked = await ask(context)
+  await accept(asked)
   return asked
 }
 
@@ -92,8 +92,7 @@ export const upgradeCases: readonly Case<RouterContext>[] = [
     run: async (context) => {
       const asked = await ask(context, { early: 'early ' })
       await asked.socket.inbox.none('bytes before the 101', (event) => isBody(event, asked), context.quiet)
-      accept(asked)
-      checkSame("the client's status", await asked.client.status(), 101)
+      await accept(asked)
       asked.client.send('and late')
       asked.client.end()
       checkSame('the bytes for the service', (await asked.exchange.body()).toString('latin1'), 'early and late')
