@@ -1,39 +1,31 @@
 import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { cp, mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { cp } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import { root } from '../support/built.js'
 import { RunningProcess } from '../support/process.js'
+import { temporaryFolder } from '../support/temporary-folder.js'
 
 /** For installing all packages, and compiling. */
 const LIMIT_MS = 240_000
 const run = promisify(execFile)
 
-let clone: string
-let missing: string | undefined
-
-/** What git has or would take, as it is here: neither node_modules nor dist. */
-beforeAll(async () => {
-  clone = await mkdtemp(join(tmpdir(), 'cranker-clone-'))
-  const list = run('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], { cwd: root })
-  const { stdout } = await list.catch((error: unknown) => {
-    missing = `not a checkout: ${String(error)}`
-    return { stdout: '' }
-  })
+/** What git has or would take, as it is here: neither node_modules nor dist. Undefined where git knows nothing. */
+async function freshClone(): Promise<string | undefined> {
+  const list = ['ls-files', '-z', '--cached', '--others', '--exclude-standard']
+  const { stdout } = await run('git', list, { cwd: root }).catch(() => ({ stdout: '' }))
+  if (stdout === '') return undefined
+  const clone = temporaryFolder()
   for (const file of stdout.split('\0').filter((name) => name !== '' && existsSync(join(root, name)))) {
     await cp(join(root, file), join(clone, file))
   }
-}, LIMIT_MS)
-
-afterAll(async () => {
-  await rm(clone, { recursive: true, force: true })
-}, LIMIT_MS)
+  return clone
+}
 
 /** `npm start` until it says what to try, what that answers, and Ctrl-C. */
-async function tried(): Promise<{ readonly printed: string; readonly answer: string }> {
+async function tried(clone: string): Promise<{ readonly printed: string; readonly answer: string }> {
   const started = new RunningProcess('npm', ['start', '--', '--port', '0'], {
     cwd: clone,
     env: { HOME: process.env['HOME'] ?? clone, npm_config_prefer_offline: 'true' },
@@ -52,11 +44,12 @@ async function tried(): Promise<{ readonly printed: string; readonly answer: str
 }
 
 it('npm start needs nothing but the clone, and installs only once', { timeout: LIMIT_MS }, async (context) => {
-  if (missing !== undefined) context.skip(missing)
-  const first = await tried()
+  const clone = await freshClone()
+  if (clone === undefined) return context.skip('this is no checkout')
+  const first = await tried(clone)
   expect(first.printed).toContain('Installing packages')
   expect(first.answer).toBe('Hello from inside the firewall.\n')
-  const second = await tried()
+  const second = await tried(clone)
   expect(second.printed).not.toContain('Installing packages')
   expect(second.answer).toBe(first.answer)
 })
